@@ -1,0 +1,1 @@
+"""Engines: each leaves an OCI image layout and nothing else."""

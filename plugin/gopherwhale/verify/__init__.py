@@ -1,0 +1,1 @@
+"""Binaries to facts, facts and expectations to findings. Knows no settings and no adapter."""
