@@ -1,0 +1,71 @@
+"""Where an image can be read from: the one interface that layouts, archives and registries share."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager
+from typing import IO, Final, Protocol
+
+from gopherwhale.errors import LayoutError
+from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor
+
+CHUNK: Final = 1024 * 1024
+
+
+class ImageSource(Protocol):
+    """A place that holds one image: an index or a manifest at its root, and the blobs below it."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages, as the user named it."""
+        ...
+
+    @property
+    def root(self) -> Descriptor:
+        """The descriptor of the image's index, or of its manifest where it has no index."""
+        ...
+
+    def open_blob(self, descriptor: Descriptor) -> AbstractContextManager[IO[bytes]]:
+        """Open a blob for reading from its start; the reader checks digest and size, not the opener.
+
+        Raises:
+            LayoutError: The blob is missing or is not a regular file.
+        """
+        ...
+
+
+def read_document(source: ImageSource, descriptor: Descriptor) -> bytes:
+    """Read a whole document, its size and digest checked.
+
+    Raises:
+        LayoutError: Larger than `MAX_DOCUMENT`, or its bytes are not those that the descriptor names.
+    """
+    what = f"{source.name}: {descriptor.digest}"
+    if descriptor.size > MAX_DOCUMENT:
+        raise LayoutError(
+            f"{what} is a document of {descriptor.size} bytes, over the bound of {MAX_DOCUMENT}"
+        )
+    with source.open_blob(descriptor) as stream:
+        data = stream.read(descriptor.size + 1)
+    algorithm, _, expected = descriptor.digest.partition(":")
+    if len(data) != descriptor.size or hashlib.new(algorithm, data).hexdigest() != expected:
+        raise LayoutError(f"{what} does not hold the bytes that its descriptor names")
+    return data
+
+
+def check_blob(source: ImageSource, descriptor: Descriptor) -> None:
+    """Read a blob from end to end and check its size and digest, in constant memory.
+
+    Raises:
+        LayoutError: Its bytes are not those that the descriptor names.
+    """
+    algorithm, _, expected = descriptor.digest.partition(":")
+    hasher, size = hashlib.new(algorithm), 0
+    with source.open_blob(descriptor) as stream:
+        while size <= descriptor.size and (chunk := stream.read(CHUNK)):
+            hasher.update(chunk)
+            size += len(chunk)
+    if size != descriptor.size or hasher.hexdigest() != expected:
+        raise LayoutError(
+            f"{source.name}: {descriptor.digest} does not hold the bytes that its descriptor names"
+        )
