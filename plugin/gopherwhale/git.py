@@ -1,0 +1,156 @@
+"""What git says of a working tree: commit, branch, tags, clean or dirty, and the source date.
+
+It works on a laptop, in a shallow clone and on the detached checkout of a CI, where the branch comes from
+the CI's own variables.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from gopherwhale.errors import MissingToolError, UsageError
+
+_TIMEOUT: Final = 60
+_MAX_TAGS: Final = 10_000
+_SCP = re.compile(r"(?:[^@/]+@)?([^:/]+):(?!//)(.+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """The state of a working tree.
+
+    Attributes:
+        commit: The whole commit id.
+        dirty: The first few paths with uncommitted changes, as git names them; empty for a clean tree.
+        branch: The branch, or empty where nobody knows it (a pull request, a detached checkout).
+        default_branch: The repository's default branch, or empty.
+        tags: The tags that point at the commit.
+        known_tags: Every tag of this clone, for the question whether a release is the newest.
+        source_date: The commit's date, seconds since 1970.
+        source: The remote's address as a browser opens it, without credentials, or empty.
+    """
+
+    commit: str
+    dirty: tuple[str, ...]
+    branch: str
+    default_branch: str
+    tags: tuple[str, ...]
+    known_tags: tuple[str, ...]
+    source_date: int
+    source: str
+
+    @property
+    def short(self) -> str:
+        """The first twelve digits of the commit."""
+        return self.commit[:12]
+
+
+def read(root: Path, environment: Mapping[str, str], *, ignore: str = "") -> Revision | None:
+    """Ask git about a working tree.
+
+    Args:
+        root: A folder in it.
+        environment: The process environment, for the CI's variables.
+        ignore: A folder below `root` whose files never make the tree dirty: our own output.
+
+    Returns:
+        The revision, or None where the folder is in no repository or nothing is committed yet.
+
+    Raises:
+        MissingToolError: There is no git.
+        UsageError: git refuses to answer, as for a folder that another user owns.
+    """
+    head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD", optional=True).strip()
+    if not head:
+        return None
+    paths = ["--", ".", f":(exclude){ignore}"] if ignore else []
+    status = _git(root, "status", "--porcelain", "--untracked-files=normal", *paths)
+    branch = _git(root, "symbolic-ref", "--quiet", "--short", "HEAD", optional=True).strip()
+    return Revision(
+        commit=head,
+        dirty=tuple(line[3:] for line in status.splitlines()[:5]),
+        branch=branch or _branch_in_ci(environment),
+        default_branch=_default_branch(root),
+        tags=tuple(sorted(_git(root, "tag", "--points-at", "HEAD").split())),
+        known_tags=tuple(_git(root, "tag", "--list").split()[:_MAX_TAGS]),
+        source_date=int(_git(root, "show", "--no-patch", "--format=%ct", "HEAD").split()[-1]),
+        source=browsable(_git(root, "remote", "get-url", "origin", optional=True).strip()),
+    )
+
+
+def browsable(remote: str) -> str:
+    """Turn a remote's address into an https address without user, password, port of ssh, or `.git`.
+
+    Args:
+        remote: As `git@host:acme/hello.git` or `https://user:token@host/acme/hello.git`.
+
+    Returns:
+        As `https://host/acme/hello`; empty for a path on disk.
+    """
+    if "://" not in remote:
+        match = _SCP.fullmatch(remote)
+        return f"https://{match[1]}/{match[2].removesuffix('.git').strip('/')}" if match else ""
+    try:
+        parts = urlsplit(remote)
+        port = f":{parts.port}" if parts.port and parts.scheme in ("http", "https") else ""
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https", "ssh", "git") or not parts.hostname:
+        return ""
+    scheme = "http" if parts.scheme == "http" else "https"
+    return f"{scheme}://{parts.hostname}{port}/{parts.path.removesuffix('.git').strip('/')}"
+
+
+def _branch_in_ci(environment: Mapping[str, str]) -> str:
+    reference = environment.get("GITHUB_REF", "")
+    if reference.startswith("refs/heads/"):
+        return reference.removeprefix("refs/heads/")
+    return environment.get("CI_COMMIT_BRANCH", "")
+
+
+def _default_branch(root: Path) -> str:
+    remote = _git(
+        root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD", optional=True
+    ).strip()
+    if remote:
+        return remote.removeprefix("origin/")
+    branches = _git(
+        root, "for-each-ref", "--format=%(refname:lstrip=-1)", "refs/heads/main", "refs/heads/master"
+    ).split()
+    return branches[0] if branches else ""
+
+
+def _git(root: Path, *arguments: str, optional: bool = False) -> str:
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError:
+        raise MissingToolError(
+            "git is not on PATH", hint="install git; the image's tags and labels come from it"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise UsageError(f"git {arguments[0]} did not answer within {_TIMEOUT} s in {root}") from None
+    message = done.stderr.decode(errors="replace").strip()
+    if done.returncode == 0:
+        return done.stdout.decode(errors="replace")
+    if "dubious ownership" in message or not optional:
+        lines = [line.strip() for line in message.splitlines() if line.strip()]
+        raise UsageError(
+            f"git {arguments[0]} failed in {root}: {lines[0] if lines else done.returncode}",
+            hint=lines[-1] if len(lines) > 1 else "",
+        )
+    return ""

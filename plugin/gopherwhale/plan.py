@@ -1,0 +1,326 @@
+"""Settings and a git revision become a plan: what will be built, tagged and labelled.
+
+Pure: no clock, no disk, no process. What a plan says is what every front end does, and `docker.plan`
+prints it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from gopherwhale import references
+from gopherwhale.errors import UsageError
+from gopherwhale.git import Revision
+from gopherwhale.platforms import Platform
+from gopherwhale.references import Reference
+from gopherwhale.settings import ImageSettings, Settings
+
+AUTO: Final = "auto"
+LOCAL_TAG: Final = "dev"
+_OCI: Final = "org.opencontainers.image."
+_FIELD = re.compile(r"\{([^{}]*)\}")
+# Semantic Versioning 2.0.0, with Go's leading "v".
+_VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
+_RESERVED_TAG = re.compile(rf"latest|{LOCAL_TAG}|sha-.*|v?\d+(\.\d+)*([-+].*)?")
+_MAX_TAG: Final = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePlan:
+    """One image, decided to the last argument.
+
+    Attributes:
+        name: The image's name in this repository, and of its folder below `dist`.
+        repository: Where it goes; None while no repository is set.
+        platforms: What is built, in this order, and what must be delivered.
+        tags: What will point at it.
+        labels: For the config of every platform.
+        annotations: For the index and every manifest.
+        build_args: For the Dockerfile, in this order.
+        layout: The folder of its OCI layout.
+        source_date: Seconds since 1970 that stand for "now" in everything built.
+        revision: The commit, or empty.
+        settings: The rest, as it was set.
+    """
+
+    name: str
+    root: Path
+    repository: Reference | None
+    platforms: tuple[Platform, ...]
+    tags: tuple[str, ...]
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    build_args: Mapping[str, str]
+    layout: Path
+    source_date: int
+    revision: str
+    timeout: int
+    settings: ImageSettings
+
+    def for_local_use(self, platform: Platform) -> ImagePlan:
+        """The same image for one platform, in a layout of its own, to be loaded into Docker."""
+        layout = self.layout.parent / ".local" / f"{self.name}-{platform.slug}"
+        return replace(self, platforms=(platform,), layout=layout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Every image of a run, and the state of the tree that they are of."""
+
+    images: tuple[ImagePlan, ...]
+    revision: Revision | None
+    allow_dirty: bool
+    insecure: tuple[str, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        """What `docker.plan --format json` prints, without the commands."""
+        return {
+            "schema": 1,
+            "revision": self.revision.commit if self.revision else "",
+            "branch": self.revision.branch if self.revision else "",
+            "dirty": list(self.revision.dirty) if self.revision else [],
+            "images": [_image_document(image) for image in self.images],
+        }
+
+
+def make(
+    settings: Settings, revision: Revision | None, *, source_date: int, only: Sequence[str] = ()
+) -> Plan:
+    """Decide what a run will do.
+
+    Args:
+        settings: The resolved settings.
+        revision: What git says, or None.
+        source_date: Seconds since 1970 for everything built; see `source_date_of`.
+        only: Names of images; empty for all.
+
+    Raises:
+        UsageError: A name is unknown, a tag is illegal, or two images would share a tag.
+    """
+    unknown = [name for name in only if name not in settings.images]
+    if unknown:
+        raise UsageError(
+            f"there is no image {unknown[0]!r}", hint=f"images here: {', '.join(settings.images)}"
+        )
+    images = tuple(
+        _image(settings, name, image, revision, source_date)
+        for name, image in settings.images.items()
+        if not only or name in only
+    )
+    _refuse_shared_tags(images)
+    return Plan(
+        images=images, revision=revision, allow_dirty=settings.allow_dirty, insecure=settings.insecure
+    )
+
+
+def source_date_of(
+    revision: Revision | None, environment: Mapping[str, str], now: Callable[[], float]
+) -> int:
+    """The date of everything built: SOURCE_DATE_EPOCH, else the commit's, else now.
+
+    Raises:
+        UsageError: SOURCE_DATE_EPOCH is not a number of seconds
+            (https://reproducible-builds.org/specs/source-date-epoch/).
+    """
+    text = environment.get("SOURCE_DATE_EPOCH", "")
+    if text:
+        if not re.fullmatch(r"\d{1,11}", text):
+            raise UsageError(
+                f"SOURCE_DATE_EPOCH is {text[:40]!r}", hint="give whole seconds since 1970, or unset it"
+            )
+        return int(text)
+    return revision.source_date if revision else int(now())
+
+
+def automatic_tags(revision: Revision | None, default_branch: str) -> tuple[str, ...]:
+    """The tags that follow from git alone.
+
+    The default branch gives `latest` and `sha-<12>`; a tag `v1.2.3` gives `1.2.3`, `1.2`, `1` (not for
+    0.x) and `latest`, as far as no higher release is known; a pre-release only its own version; another
+    branch its slug; a detached commit `sha-<12>`.
+    """
+    if revision is None:
+        return ()
+    tags = _release_tags(revision)
+    if revision.branch and revision.branch == default_branch:
+        tags += ["latest", f"sha-{revision.short}"]
+    elif revision.branch:
+        tags.append(slug(revision.branch))
+    if not tags:
+        tags.append(f"sha-{revision.short}")
+    return tuple(dict.fromkeys(tags))
+
+
+def slug(branch: str) -> str:
+    """A branch's name as a legal tag that can be mistaken for no other kind of tag."""
+    text = re.sub(r"[^a-z0-9._-]+", "-", branch.lower()).strip(".-")[:_MAX_TAG] or "branch"
+    return f"branch-{text}"[:_MAX_TAG] if _RESERVED_TAG.fullmatch(text) else text
+
+
+def version_of(revision: Revision | None) -> str:
+    """The version that the program reports: the release at this commit, else the commit."""
+    if revision is None:
+        return "unknown"
+    releases = sorted(filter(None, map(_parse_version, revision.tags)))
+    version = releases[-1].text if releases else f"sha-{revision.short}"
+    return f"{version}-dirty" if revision.dirty else version
+
+
+@dataclass(frozen=True, order=True)
+class _Version:
+    core: tuple[int, int, int]
+    is_release: bool
+    prerelease: tuple[tuple[int, int, str], ...]
+    text: str
+
+
+def _parse_version(tag: str) -> _Version | None:
+    match = _VERSION.fullmatch(tag)
+    if match is None:
+        return None
+    parts = (match[4] or "").split(".") if match[4] else []
+    # SemVer 2.0.0 section 11: numbers compare as numbers and stand below words.
+    order = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+    core = (int(match[1]), int(match[2]), int(match[3]))
+    # "+build" is no part of a version's rank, and "+" is not legal in a tag.
+    return _Version(core, not parts, order, tag[1:].partition("+")[0])
+
+
+def _release_tags(revision: Revision) -> list[str]:
+    known = [
+        version for version in map(_parse_version, revision.known_tags) if version and version.is_release
+    ]
+    tags: list[str] = []
+    for version in sorted(filter(None, map(_parse_version, revision.tags)), reverse=True):
+        tags.append(version.text)
+        if not version.is_release:
+            continue
+        major, minor, _ = version.core
+        if not any(other > version for other in known if other.core[:2] == (major, minor)):
+            tags.append(f"{major}.{minor}")
+        if major and not any(other > version for other in known if other.core[0] == major):
+            tags.append(str(major))
+        if not any(other > version for other in known):
+            tags.append("latest")
+    return tags
+
+
+def _image(
+    settings: Settings, name: str, image: ImageSettings, revision: Revision | None, source_date: int
+) -> ImagePlan:
+    repository = references.parse(image.repository) if image.repository else None
+    default_branch = settings.default_branch or (revision.default_branch if revision else "")
+    labels = {**_standard_labels(name, revision, source_date), **image.labels}
+    return ImagePlan(
+        name=name,
+        root=settings.root,
+        repository=repository,
+        platforms=image.platforms,
+        tags=_tags(image.tags, revision, default_branch, source_date),
+        labels=labels,
+        annotations={
+            **{key: text for key, text in labels.items() if key.startswith(_OCI)},
+            **image.annotations,
+        },
+        build_args=_build_args(image, revision, source_date),
+        layout=settings.root / settings.dist / name,
+        source_date=source_date,
+        revision=revision.commit if revision else "",
+        timeout=settings.timeout,
+        settings=image,
+    )
+
+
+def _standard_labels(name: str, revision: Revision | None, source_date: int) -> dict[str, str]:
+    created = datetime.fromtimestamp(source_date, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    labels = {f"{_OCI}title": name, f"{_OCI}created": created}
+    if revision:
+        labels |= {f"{_OCI}revision": revision.commit, f"{_OCI}version": version_of(revision)}
+        if revision.source:
+            labels[f"{_OCI}source"] = revision.source
+    return labels
+
+
+def _build_args(image: ImageSettings, revision: Revision | None, source_date: int) -> dict[str, str]:
+    own = {
+        "COMMIT": revision.commit if revision else "unknown",
+        "VERSION": version_of(revision),
+        "SOURCE_DATE_EPOCH": str(source_date),
+    }
+    return {**own, **image.build_args}
+
+
+def _tags(
+    templates: Iterable[str], revision: Revision | None, default_branch: str, source_date: int
+) -> tuple[str, ...]:
+    tags: list[str] = []
+    for template in templates:
+        if template == AUTO:
+            tags += automatic_tags(revision, default_branch)
+        else:
+            tags += _expand(template, _fields(revision, source_date))
+    for tag in tags:
+        if not references.is_tag(tag):
+            raise UsageError(
+                f"{tag!r} is not a legal tag", hint="see the setting `tags`; at most 128 of a-z, 0-9, '_.-'"
+            )
+    return tuple(dict.fromkeys(tags))
+
+
+def _fields(revision: Revision | None, source_date: int) -> dict[str, str]:
+    day = datetime.fromtimestamp(source_date, UTC).strftime("%Y%m%d")
+    fields = dict.fromkeys(("branch", "commit", "short", "version", "major", "minor"), "") | {"date": day}
+    if revision is None:
+        return fields
+    fields |= {"branch": slug(revision.branch) if revision.branch else "", "commit": revision.commit}
+    fields |= {"short": revision.short}
+    releases = sorted(filter(None, map(_parse_version, revision.tags)))
+    if releases:
+        major, minor, _ = releases[-1].core
+        fields |= {"version": releases[-1].text, "major": str(major), "minor": f"{major}.{minor}"}
+    return fields
+
+
+def _expand(template: str, fields: Mapping[str, str]) -> list[str]:
+    names = _FIELD.findall(template)
+    unknown = [name for name in names if name not in fields]
+    if unknown:
+        raise UsageError(
+            f"the tag template {template!r} names {unknown[0]!r}",
+            hint=f"known: {', '.join(sorted(fields))}, or `{AUTO}`",
+        )
+    # A template of something that this commit has not (no release, no branch) gives no tag.
+    return (
+        [_FIELD.sub(lambda match: fields[match[1]], template)] if all(fields[name] for name in names) else []
+    )
+
+
+def _refuse_shared_tags(images: Iterable[ImagePlan]) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for image in images:
+        for tag in image.tags if image.repository else ():
+            key = (image.repository.name if image.repository else "", tag)
+            if seen.setdefault(key, image.name) != image.name:
+                raise UsageError(
+                    f"the images {seen[key]!r} and {image.name!r} would both be {key[0]}:{tag}",
+                    hint="give each [images.NAME] its own repository or tags",
+                )
+
+
+def _image_document(image: ImagePlan) -> dict[str, Any]:
+    return {
+        "name": image.name,
+        "repository": str(image.repository) if image.repository else "",
+        "tags": list(image.tags),
+        "platforms": [str(platform) for platform in image.platforms],
+        "labels": dict(image.labels),
+        "annotations": dict(image.annotations),
+        "build_args": dict(image.build_args),
+        "layout": str(image.layout),
+        "source_date": image.source_date,
+    }
