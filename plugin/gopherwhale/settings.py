@@ -121,7 +121,7 @@ class ImageSettings(BaseModel):
     build_args: Table = Field({}, description="further build arguments")
     secrets: Lines = Field((), description="BuildKit secrets, as id=netrc,src=FILE")
     cache_from: Lines = Field((), description="BuildKit caches to read")
-    cache_to: Lines = Field((), description="BuildKit caches to write")
+    cache_to: str = Field("", description="the BuildKit cache to write")
     provenance: bool = Field(default=False, description="attach BuildKit's provenance")
     sbom: bool = Field(default=False, description="attach BuildKit's SBOM")
     tags: Words = Field(("auto",), description="tags: `auto` and templates as nightly-{date}")

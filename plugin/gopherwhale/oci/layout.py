@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -228,6 +229,11 @@ class LayoutWriter:
         write_atomically(self.path / "index.json", encode(document))
         self._sweep()
 
+    def roll_back(self) -> None:
+        """Remove what was put and not committed; the image that stood before still stands."""
+        with contextlib.suppress(LayoutError, OSError):
+            self._sweep()
+
     def _sweep(self) -> None:
         layout = Layout(self.path)
         wanted = {layout.root.digest}
@@ -258,18 +264,26 @@ def writing(path: Path) -> Iterator[LayoutWriter]:
     Raises:
         UsageError: The folder cannot be written, or holds something that is no layout.
     """
-    blobs = path / "blobs" / "sha256"
+    existed = path.exists()
     try:
         if path.is_dir() and any(path.iterdir()) and not (path / "blobs").is_dir():
             raise UsageError(
                 f"{path} holds something that is not an image layout", hint="name another folder"
             )
-        blobs.mkdir(parents=True, exist_ok=True)
+        (path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
         with (path / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield LayoutWriter(path)
+            writer = LayoutWriter(path)
+            try:
+                yield writer
+            except BaseException:
+                writer.roll_back()
+                raise
     except OSError as error:
         raise UsageError(f"cannot write the image layout {path}: {error.strerror or error}") from error
+    finally:
+        if not existed and not (path / "index.json").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

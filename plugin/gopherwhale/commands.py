@@ -1,0 +1,134 @@
+"""The commands and their flags, as data that every front end reads: invoke's tasks and nox's sessions.
+
+A leaf that imports nothing, so that `invoke --list` and `nox -l` stay light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """One flag of a command.
+
+    Attributes:
+        name: As it is typed, without its dashes.
+        kind: `text` has one value, `list` may be repeated, `switch` has none, `words` stands without dashes.
+        help: One line.
+        setting: The setting that it overrides, else empty.
+    """
+
+    name: str
+    kind: Literal["text", "list", "switch", "words"]
+    help: str
+    setting: str = ""
+
+    @property
+    def identifier(self) -> str:
+        """The flag's name in Python."""
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command of the collection `docker`.
+
+    Attributes:
+        name: Its name behind `docker.`, with dashes.
+        summary: One line for lists and help.
+        flags: In the order of help.
+        function: The function of `gopherwhale.app` that does it.
+        own: Flags which that function takes itself.
+    """
+
+    name: str
+    summary: str
+    function: str
+    flags: tuple[Flag, ...]
+    own: tuple[str, ...] = ()
+
+
+_IMAGE: Final = Flag(
+    name="image", kind="list", help="an image of this repository by name (repeatable; else all)"
+)
+_FORMAT: Final = Flag(name="format", kind="text", help="table (the default) or json")
+_INSECURE: Final = Flag(
+    name="insecure",
+    kind="list",
+    help="a registry host to reach over plain HTTP (repeatable)",
+    setting="insecure",
+)
+_BUILD: Final = (
+    _IMAGE,
+    Flag(
+        name="platform", kind="list", help="a platform, a list or a preset (repeatable)", setting="platforms"
+    ),
+    Flag(name="repository", kind="text", help="registry/name to push to", setting="repository"),
+    Flag(name="tag", kind="list", help="a tag, instead of those of git (repeatable)", setting="tags"),
+    Flag(name="engine", kind="text", help="what builds: auto or buildx", setting="engine"),
+    Flag(name="builder", kind="text", help="a buildx builder", setting="builder"),
+    Flag(
+        name="build-arg", kind="list", help="KEY=VALUE for the Dockerfile (repeatable)", setting="build_args"
+    ),
+    _FORMAT,
+)
+
+COMMANDS: Final = (
+    Command(
+        name="plan",
+        summary="Show settings, tags, labels and the exact commands; run nothing.",
+        function="show_plan",
+        flags=_BUILD,
+    ),
+    Command(
+        name="build",
+        summary="Build for this machine's platform, verify, and load the image into Docker.",
+        function="build",
+        flags=_BUILD,
+    ),
+    Command(
+        name="cross-build",
+        summary="Build every platform into an OCI layout below dist/.",
+        function="cross_build",
+        flags=(*_BUILD, Flag(name="archive", kind="text", help="also write an OCI archive to this file")),
+        own=("archive",),
+    ),
+    Command(
+        name="verify-arch",
+        summary="Prove that each platform's image holds a binary of that platform.",
+        function="verify_arch",
+        flags=(
+            Flag(
+                name="source",
+                kind="words",
+                help="oci:DIR, oci-archive:FILE, docker://REF, a path or a reference (else our layouts)",
+            ),
+            _IMAGE,
+            Flag(
+                name="expect",
+                kind="text",
+                help="the platforms that must be there; any: what the image declares",
+            ),
+            _INSECURE,
+            _FORMAT,
+        ),
+        own=("source", "expect"),
+    ),
+    Command(
+        name="push",
+        summary="Cross-build, verify, push the verified bytes; tags move last.",
+        function="push",
+        flags=(
+            *_BUILD,
+            _INSECURE,
+            Flag(
+                name="allow-dirty",
+                kind="switch",
+                help="push a tree with uncommitted changes",
+                setting="allow_dirty",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,84 @@
+"""What a person or a machine reads: progress on stderr, results on stdout, as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, Literal
+
+Format = Literal["table", "json"]
+_PLAIN_WIDTH = 160
+
+
+@dataclass(frozen=True, kw_only=True)
+class Console:
+    """Where a run speaks to.
+
+    Attributes:
+        out: Results; nothing else is ever written there, so that it may be piped.
+        err: Progress and errors.
+        format: How results are written.
+    """
+
+    out: IO[str]
+    err: IO[str]
+    format: Format = "table"
+
+    @property
+    def color(self) -> bool:
+        """Whether results may hold colours: on a terminal alone."""
+        return self.format == "table" and self.out.isatty()
+
+    @property
+    def width(self) -> int:
+        """Columns to use for a table."""
+        return shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns if self.out.isatty() else _PLAIN_WIDTH
+
+    def say(self, line: str) -> None:
+        """Write a line of progress at once."""
+        print(line, file=self.err, flush=True)
+
+    def show(self, text: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
+        """Write a result: the text for people, or the document as JSON."""
+        shown = json.dumps(document, indent=2, ensure_ascii=False) if self.format == "json" else text.rstrip()
+        print(shown, file=self.out, flush=True)
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> str:
+        """Lay out rows in columns; every cell is data and never markup."""
+        # rich costs 50 ms to import, which `invoke --list` need not pay.
+        from rich import box  # noqa: PLC0415
+        from rich.console import Console as RichConsole  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        grid = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+        for header in headers:
+            grid.add_column(header, overflow="fold")
+        for row in rows:
+            grid.add_row(*(Text(printable(cell)) for cell in row))
+        writer = RichConsole(
+            width=self.width,
+            force_terminal=self.color,
+            no_color=not self.color,
+            color_system="auto" if self.color else None,
+            highlight=False,
+        )
+        with writer.capture() as capture:
+            writer.print(grid)
+        return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def printable(text: str) -> str:
+    """A string of a stranger's, with whatever could steer a terminal shown as an escape (CVE-2026-53488)."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def human_size(size: float) -> str:
+    """Bytes as a person reads them, in powers of 1000 as registries count."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004 -- the step between units
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

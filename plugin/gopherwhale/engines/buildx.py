@@ -1,0 +1,260 @@
+"""The buildx engine: the repository's Dockerfile, through python-on-whales and BuildKit.
+
+The only module that speaks to Docker. One build makes every platform and exports an OCI layout; nothing is
+pushed from here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, cast
+
+from python_on_whales import DockerClient, DockerException
+
+from gopherwhale.engines import bounded, buildkit
+from gopherwhale.errors import BuildError, MissingToolError, UsageError
+from gopherwhale.oci.documents import Descriptor
+from gopherwhale.oci.layout import Layout, LayoutWriter
+from gopherwhale.pipeline import Built, PlatformWork
+from gopherwhale.plan import ImagePlan
+
+OWN_BUILDER: Final = "gopherwhale"
+_QUERY_TIMEOUT: Final = 60
+_SNAPSHOTTER: Final = "io.containerd.snapshotter.v1"
+_MAX_ERROR: Final = 400
+_SECRET_ATTRIBUTE: Final = re.compile(
+    r"(?:^|,)\s*\"?(session_token|token|ghtoken|password|\w*secret\w*)=", re.IGNORECASE
+)
+
+
+class BuildxEngine:
+    """An engine that asks BuildKit for an OCI layout.
+
+    Args:
+        environment: The process environment, which the Docker client reads too.
+    """
+
+    name = "buildx"
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Remember the environment; nothing is asked of Docker before `check`."""
+        self._environment = environment
+        # With this variable python-on-whales prints the whole environment, secrets included.
+        os.environ.pop("PYTHON_ON_WHALES_DEBUG", None)
+
+    def check(self) -> str:
+        """Ask whether Docker answers and has buildx.
+
+        Returns:
+            The Docker engine's version.
+
+        Raises:
+            MissingToolError: No client, no buildx, or no engine that answers; it says which.
+        """
+        client = self._client(_QUERY_TIMEOUT)
+        try:
+            if not client.buildx.is_installed():
+                raise MissingToolError("Docker has no buildx", hint="install the docker-buildx plugin")
+            version = client.system.info().server_version
+        except DockerException as error:
+            raise MissingToolError(
+                f"Docker does not answer: {_reason(error)}", hint="start it, or set DOCKER_HOST"
+            ) from None
+        if not version:
+            raise MissingToolError(
+                "the Docker client has no engine behind it", hint="start Docker, or set DOCKER_HOST"
+            )
+        return str(version)
+
+    def build(self, image: ImagePlan, writer: LayoutWriter, say: Callable[[str], None]) -> Built:
+        """Build every platform of an image and move the blobs into its layout.
+
+        Raises:
+            BuildError: A step failed, or the limit of time was reached.
+            MissingToolError: This builder cannot export a layout; the message says what mends it.
+            UsageError: A cache option holds a credential.
+        """
+        export = _export_folder(image)
+        started = time.monotonic()
+        try:
+            _fresh_folder(export)
+            progress = self._run(image, self._builder(image), say)
+            layout = Layout(export / "layout")
+            for blob in sorted((layout.path / "blobs").glob("*/*")):
+                digest = f"{blob.parent.name}:{blob.name}"
+                if not writer.has(digest, blob.stat().st_size):
+                    writer.adopt(blob, digest)
+            self._check_metadata(export / "metadata.json", layout.root)
+        finally:
+            shutil.rmtree(export, ignore_errors=True)
+        return Built(
+            root=layout.root,
+            engine=self.name,
+            seconds=time.monotonic() - started,
+            work=_work(image, progress),
+        )
+
+    def commands(self, image: ImagePlan) -> list[list[str]]:
+        """The exact commands that `build` would run, read off python-on-whales itself; nothing is run.
+
+        Returns:
+            One argument list for each command.
+        """
+        # python-on-whales has no dry run: given a "client" that only repeats its arguments, it shows them.
+        repeat = "import json, sys; print(json.dumps(sys.argv[1:]))"
+        client = DockerClient(client_call=[sys.executable, "-I", "-S", "-c", repeat])
+        lines = cast("Iterator[str]", client.buildx.build(**_arguments(image, image.settings.builder)))
+        return [["docker", *json.loads("".join(lines))]]
+
+    def load(self, archive: Path, timeout: int) -> None:
+        """Load an archive into Docker's own image store.
+
+        Raises:
+            BuildError: Docker refuses it.
+        """
+        try:
+            self._client(timeout).image.load(archive, quiet=True)
+        except DockerException as error:
+            raise BuildError(f"docker load failed: {_reason(error)}") from None
+
+    def _client(self, timeout: int) -> DockerClient:
+        docker = shutil.which("docker", path=self._environment.get("PATH"))
+        if docker is None:
+            raise MissingToolError("there is no docker on PATH", hint="install Docker with its buildx plugin")
+        return DockerClient(client_call=[sys.executable, "-I", "-S", bounded.__file__, str(timeout), docker])
+
+    def _run(self, image: ImagePlan, builder: str, say: Callable[[str], None]) -> buildkit.Progress:
+        progress = buildkit.Progress()
+        lines = cast("Iterator[str]", self._client(image.timeout).buildx.build(**_arguments(image, builder)))
+        try:
+            for line in lines:
+                say(progress.read(line))
+        except DockerException as error:
+            if error.return_code == bounded.TIMED_OUT:
+                raise BuildError(
+                    f"the build of {image.name} took over {image.timeout} s and was stopped",
+                    hint="raise the setting `timeout`",
+                ) from None
+            cause = progress.errors[-1] if progress.errors else _reason(error)
+            raise BuildError(f"docker buildx could not build {image.name}: {cause[:_MAX_ERROR]}") from None
+        return progress
+
+    def _builder(self, image: ImagePlan) -> str:
+        """The builder to use, once it is known that it can export a layout."""
+        client = self._client(_QUERY_TIMEOUT)
+        try:
+            wanted = image.settings.builder
+            if client.buildx.inspect(wanted or None).driver != "docker":
+                return wanted
+            status = [tuple(pair) for pair in client.system.info().driver_status or ()]
+            if ("driver-type", _SNAPSHOTTER) in status:
+                return wanted
+            if not wanted and any(builder.name == OWN_BUILDER for builder in client.buildx.list()):
+                return OWN_BUILDER
+        except DockerException as error:
+            raise MissingToolError(f"Docker cannot tell about its builder: {_reason(error)}") from None
+        raise MissingToolError(
+            "this Docker keeps images without containerd, so its own builder cannot export an image layout",
+            hint=f"run once: docker buildx create --name {OWN_BUILDER} --driver docker-container"
+            "\n  (that builder is then used), or turn on the containerd image store",
+        )
+
+    @staticmethod
+    def _check_metadata(path: Path, root: Descriptor) -> None:
+        try:
+            digest = json.loads(path.read_bytes()).get("containerimage.digest")
+        except (OSError, ValueError, AttributeError):
+            digest = None
+        if digest != root.digest:
+            raise BuildError(f"BuildKit reports the digest {digest}, but its layout holds {root.digest}")
+
+
+def _arguments(image: ImagePlan, builder: str) -> dict[str, Any]:
+    """What python-on-whales is called with: plain data, so that a test can read it."""
+    settings = image.settings
+    export = _export_folder(image)
+    for option in (*settings.cache_from, settings.cache_to):
+        if _SECRET_ATTRIBUTE.search(option):
+            raise UsageError(
+                "a cache option holds a credential, which every process on this machine could read",
+                hint="give it to the builder by its environment instead (AWS_..., ACTIONS_RUNTIME_TOKEN)",
+            )
+    return {
+        "context_path": image.root / settings.context,
+        "file": image.root / settings.dockerfile,
+        "target": settings.target or None,
+        "builder": builder or None,
+        "platforms": [str(platform) for platform in image.platforms],
+        # One platform must give an index too, or it would be another kind of image.
+        "build_args": {**image.build_args, "BUILDKIT_MULTI_PLATFORM": "1"},
+        "labels": dict(image.labels),
+        "output": _fields(_output(image, export / "layout")),
+        "metadata_file": export / "metadata.json",
+        "provenance": settings.provenance,
+        "sbom": settings.sbom,
+        "secrets": list(settings.secrets),
+        "cache_from": [_attributes(text) for text in settings.cache_from],
+        "cache_to": _attributes(settings.cache_to) if settings.cache_to else None,
+        "progress": "plain",
+        "stream_logs": True,
+    }
+
+
+def _output(image: ImagePlan, layout: Path) -> dict[str, str]:
+    annotations: dict[str, str] = {}
+    for level in ("annotation-index", "annotation-manifest"):
+        annotations |= {f"{level}.{key}": value for key, value in image.annotations.items()}
+    # rewrite-timestamp clamps the files' times to SOURCE_DATE_EPOCH, which the build argument alone does not.
+    return {"type": "oci", "tar": "false", "dest": str(layout), "rewrite-timestamp": "true", **annotations}
+
+
+def _fields(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Quote what would break the comma-separated value that python-on-whales joins these into (RFC 4180)."""
+    quoted = {}
+    for key, value in attributes.items():
+        if any(character in key + value for character in ',"\n\r'):
+            key, value = '"' + key.replace('"', '""'), value.replace('"', '""') + '"'  # noqa: PLW2901
+        quoted[key] = value
+    return quoted
+
+
+def _attributes(option: str) -> dict[str, str]:
+    """A cache option as its attributes; a lone reference is `type=registry,ref=…`, as for buildx."""
+    if "=" not in option:
+        return {"type": "registry", "ref": option}
+    return {key.strip(): value for key, _, value in (part.partition("=") for part in option.split(","))}
+
+
+def _export_folder(image: ImagePlan) -> Path:
+    # Always the same, so that a plan can show it, and beside the layout, so that blobs move by renaming.
+    return image.layout.parent / ".export" / image.layout.name
+
+
+def _fresh_folder(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def _work(image: ImagePlan, progress: buildkit.Progress) -> tuple[PlatformWork, ...]:
+    work = []
+    for platform in image.platforms:
+        steps = progress.of(str(platform))
+        cached = sum(step.cached for step in steps)
+        seconds = sum(step.seconds for step in steps)
+        work.append(
+            PlatformWork(platform=platform, cached=cached, built=len(steps) - cached, seconds=seconds)
+        )
+    return tuple(work)
+
+
+def _reason(error: DockerException) -> str:
+    """The last line that says something; never the command, whose arguments may hold what is private."""
+    lines = [line.strip() for line in (error.stderr or "").splitlines() if line.strip()]
+    return (lines[-1] if lines else f"exit code {error.return_code}")[:_MAX_ERROR]

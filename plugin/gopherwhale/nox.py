@@ -1,0 +1,35 @@
+"""The same commands as nox sessions: `from gopherwhale.nox import register`, then `register()`.
+
+The only module that knows nox. Each session runs the console script's task in the environment that nox
+itself runs in, so a noxfile in script mode needs nothing but its own header.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+
+import nox
+
+from gopherwhale.commands import COMMANDS, Command
+
+
+def register(only: Collection[str] = ()) -> None:
+    """Register the sessions `docker-plan`, `docker-build` and so on; flags after `--` go to the command.
+
+    Args:
+        only: Names of the sessions that are wanted; empty for all.
+    """
+    for command in COMMANDS:
+        if not only or f"docker-{command.name}" in only:
+            _register(command)
+
+
+def _register(command: Command) -> None:
+    def session(session: nox.Session) -> None:
+        task = f"docker.{command.name}"
+        session.run(sys.executable, "-m", "gopherwhale", task, *session.posargs, external=True)
+
+    session.__doc__ = command.summary
+    # Nothing is installed: gopherwhale is where nox is. Not a default: a bare `nox` must not push.
+    nox.session(name=f"docker-{command.name}", venv_backend="none", default=False)(session)
