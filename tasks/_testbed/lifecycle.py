@@ -1,0 +1,129 @@
+"""Up, down and what stands: the order of things."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from gopherwhale.errors import UsageError
+from tasks._testbed import base_image, bridge, engine, packages
+from tasks._testbed.base_image import Toolchain
+from tasks._testbed.machine import Machine
+from tasks._testbed.places import Places
+from tasks._testbed.processes import owned_pid, stop
+from tasks._testbed.registry import answers, start_registry
+from tasks._testbed.state import State
+
+Say = Callable[[str], None]
+_REGISTRY: Final = "registry"
+
+
+def up(places: Places, machine: Machine, say: Say) -> State:
+    """Have the testbed stand; what stands already is left as it is.
+
+    Raises:
+        MissingToolError: It cannot stand here, or something it needs cannot be had.
+        UsageError: The folder is not the testbed's.
+    """
+    machine.require()
+    places.create()
+    with _alone(places):
+        state = standing(places)
+        if state is not None:
+            say("the testbed is up already")
+            return state
+        _end_services(places)
+        packages.prepare(places, say)
+        packages.link_buildx(places)
+        toolchain = Toolchain.find(os.environ)
+        try:
+            state = _start(places, toolchain, say)
+        except BaseException:
+            _end_services(places)
+            raise
+        state.write(places.state)
+        say(f"the testbed is up: engine {state.docker_host}, registry {state.registry}")
+        return state
+
+
+def down(places: Places, say: Say, *, purge: bool = False) -> None:
+    """Stop what runs; packages and images stay for the next `up` unless they are purged.
+
+    Raises:
+        UsageError: Something is still mounted in a folder that shall be purged.
+    """
+    if not places.mark.exists():
+        say(f"there is no testbed in {places.folder}")
+        return
+    with _alone(places):
+        say("the testbed is down" if _end_services(places) else "the testbed was down already")
+        if purge:
+            _refuse_mounts(places.folder, Path("/proc/self/mounts").read_text(encoding="utf-8"))
+            shutil.rmtree(places.folder)
+            say(f"removed {places.folder}")
+
+
+def standing(places: Places) -> State | None:
+    """Give the state of a testbed that answers; None where it is down or only half there."""
+    try:
+        state = State.read(places.state)
+    except UsageError:
+        return None
+    if state is None or not engine.running(places) or owned_pid(*_registry(places)) is None:
+        return None
+    return state if engine.answers(places, state.docker_host) and answers(state.registry) else None
+
+
+def _start(places: Places, toolchain: Toolchain, say: Say) -> State:
+    say("starting the engine and the registry")
+    host, engine_pid = engine.start(places)
+    registry, registry_pid = start_registry(
+        places.prefix / "usr/bin/docker-registry",
+        places.folder / _REGISTRY,
+        pid_file=places.pid_file(_REGISTRY),
+        log=places.logs / "registry.log",
+    )
+    docker = engine.environment(places) | {"DOCKER_HOST": host}
+    return State(
+        docker_host=host,
+        docker_config=str(places.docker_config),
+        path=(*map(str, places.binaries()), str(toolchain.root / "bin")),
+        registry=registry,
+        go_version=toolchain.version,
+        base_images=base_image.ensure(places, toolchain, docker, say),
+        bridge=bridge.name_of(places.folder),
+        pids={engine.NAME: engine_pid, _REGISTRY: registry_pid},
+    )
+
+
+def _end_services(places: Places) -> bool:
+    # First of all: nobody shall be led to an engine that is about to go.
+    places.state.unlink(missing_ok=True)
+    registry_ran = stop(*_registry(places), timeout=20)
+    ran = engine.end(places) if places.pid_file(engine.NAME).exists() or places.run.is_symlink() else False
+    return ran or registry_ran
+
+
+def _registry(places: Places) -> tuple[Path, str]:
+    return places.pid_file(_REGISTRY), str(places.folder / _REGISTRY / "registry.json")
+
+
+@contextlib.contextmanager
+def _alone(places: Places) -> Iterator[None]:
+    """Hold the folder's lock: a second `up` waits, and then finds the testbed standing."""
+    with (places.folder / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _refuse_mounts(folder: Path, mounts: str) -> None:
+    below = [line.split()[1] for line in mounts.splitlines() if line.split()[1].startswith(f"{folder}/")]
+    if below:
+        raise UsageError(
+            f"{below[0]} is still mounted", hint="unmount it, then run `invoke testbed.down --purge`"
+        )
