@@ -5,6 +5,7 @@ The later of the four wins, key by key. Everything is checked here, once; behind
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -99,6 +100,7 @@ def _below(value: str) -> str:
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(_lines)]
 Table = Annotated[dict[str, str], BeforeValidator(_table)]
+Platforms = Annotated[tuple[InstanceOf[platforms.Platform], ...], BeforeValidator(_platforms)]
 Inside = Annotated[str, AfterValidator(_below)]
 
 
@@ -110,7 +112,7 @@ class ImageSettings(BaseModel):
     repository: Annotated[str, AfterValidator(_repository)] = Field(
         "", description="registry/name to push to"
     )
-    platforms: Annotated[tuple[InstanceOf[platforms.Platform], ...], BeforeValidator(_platforms)] = Field(
+    platforms: Platforms = Field(
         platforms.PRESETS["default"], description="platforms or presets"
     )
     engine: EngineName = Field("auto", description="what builds the image")
@@ -255,7 +257,9 @@ def _refuse_unknown(given: Iterable[str], known: Iterable[str], where: str) -> N
 def _default_name(root: Path, merged: Mapping[str, Any]) -> str:
     repository = merged.get("repository")
     if isinstance(repository, str) and repository:
-        return references.parse(repository).repository.rsplit("/", 1)[-1]
+        # A wrong one is told with its place when the settings are validated.
+        with contextlib.suppress(UsageError):
+            return references.parse(repository).repository.rsplit("/", 1)[-1]
     name = root.resolve().name
     return name if references.is_tag(name) else "image"
 

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from gopherwhale.errors import LayoutError, UsageError
+from gopherwhale.oci.documents import OCI_INDEX, Manifest, encode
+from gopherwhale.oci.layout import Layout, blob_path, walk, write_atomically, writing
+from gopherwhale.oci.source import check_blob, read_document
+from gopherwhale.platforms import parse
+from tests.unit.oci.images import layer, make_layout, put_image, put_index
+
+BOTH = {"linux/amd64": b"amd64", "linux/arm64": b"arm64"}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_a_layout_reads_back_what_was_written(tmp_path: Path) -> None:
+    """Index, manifests, configs and layers are found by descriptor, children before parents."""
+    layout = Layout(make_layout(tmp_path / "image", BOTH))
+    found = list(walk(layout))
+    assert [
+        str(descriptor.platform) for descriptor, document in found if isinstance(document, Manifest)
+    ] == list(BOTH)
+    assert found[-1][0].digest == layout.root.digest
+    for _, document in found:
+        if isinstance(document, Manifest):
+            for blob in (document.config, *document.layers):
+                check_blob(layout, blob)
+
+
+def test_the_same_content_gives_the_same_digest(tmp_path: Path) -> None:
+    """A layout is a function of its content."""
+    first, second = (Layout(make_layout(tmp_path / name, BOTH)) for name in ("a", "b"))
+    assert first.root == second.root
+
+
+def test_a_second_write_replaces_the_image_and_sweeps_the_first(tmp_path: Path) -> None:
+    """What nothing refers to any more is gone, leftovers of a killed run included."""
+    folder = make_layout(tmp_path / "image", BOTH)
+    (folder / "blobs" / "sha256" / ".partial-x").write_bytes(b"left")
+    (folder / ".partial-y").write_bytes(b"left")
+    make_layout(folder, {"linux/arm64": b"new"})
+    make_layout(tmp_path / "fresh", {"linux/arm64": b"new"})
+    assert files(folder) == files(tmp_path / "fresh")
+
+
+def test_a_failed_write_leaves_the_old_image_byte_for_byte(tmp_path: Path) -> None:
+    """Blobs put before an error are rolled back."""
+    folder = make_layout(tmp_path / "image", BOTH)
+    before = files(folder)
+    with pytest.raises(RuntimeError), writing(folder) as writer:
+        put_image(writer, parse("linux/arm64"), [layer({"app": b"half"})], "/app")
+        raise RuntimeError
+    assert files(folder) == before
+
+
+def test_a_failed_first_write_leaves_nothing(tmp_path: Path) -> None:
+    """No empty folder stays behind."""
+    with pytest.raises(RuntimeError), writing(tmp_path / "image") as writer:
+        writer.put(b"x", "text/plain")
+        raise RuntimeError
+    assert not (tmp_path / "image").exists()
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    """A layout is not written over a user's files."""
+    (tmp_path / "precious").write_text("x")
+    with pytest.raises(UsageError, match="not an image layout"), writing(tmp_path):
+        pass
+    assert (tmp_path / "precious").read_text() == "x"
+
+
+def test_two_writers_take_turns(tmp_path: Path) -> None:
+    """The second waits for the first, and each leaves a whole image."""
+    folder = tmp_path / "image"
+    order: list[str] = []
+    inside, release = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with writing(folder) as writer:
+            inside.set()
+            release.wait(30)
+            order.append("first")
+            writer.commit(
+                put_index(writer, [put_image(writer, parse("arm64"), [layer({"app": b"1"})], "/app")])
+            )
+
+    def second() -> None:
+        inside.wait(30)
+        with writing(folder) as writer:
+            order.append("second")
+            writer.commit(
+                put_index(writer, [put_image(writer, parse("arm64"), [layer({"app": b"2"})], "/app")])
+            )
+
+    threads = [threading.Thread(target=target) for target in (first, second)]
+    for thread in threads:
+        thread.start()
+    inside.wait(30)
+    release.set()
+    for thread in threads:
+        thread.join(30)
+    assert order == ["first", "second"]
+    assert len(list(walk(Layout(folder)))) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"x" * 5000])
+def test_a_damaged_blob_is_found(tmp_path: Path, damage: bytes) -> None:
+    """A blob is checked against the size and digest of its descriptor whenever it is read."""
+    layout = Layout(make_layout(tmp_path / "image", BOTH))
+    manifest = next(document for _, document in walk(layout) if isinstance(document, Manifest))
+    blob_path(layout.path, manifest.layers[0].digest).write_bytes(damage)
+    with pytest.raises(LayoutError, match="does not hold the bytes"):
+        check_blob(layout, manifest.layers[0])
+    blob_path(layout.path, manifest.config.digest).write_bytes(damage)
+    with pytest.raises(LayoutError, match="does not hold the bytes"):
+        read_document(layout, manifest.config)
+
+
+def test_a_missing_or_linked_blob_is_found(tmp_path: Path) -> None:
+    """A blob is a regular file in the layout, or it is missing."""
+    layout = Layout(make_layout(tmp_path / "image", BOTH))
+    path = blob_path(layout.path, layout.root.digest)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LayoutError, match="lacks the blob"):
+        list(walk(layout))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("oci-layout", b"{}"),
+        ("oci-layout", b'{"imageLayoutVersion":"9"}'),
+        ("index.json", b"{"),
+        ("index.json", None),
+    ],
+)
+def test_what_is_no_layout_is_said_so(tmp_path: Path, name: str, content: bytes | None) -> None:
+    """A folder without the two files, or with others' versions, is refused in one sentence."""
+    folder = make_layout(tmp_path / "image", BOTH)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(LayoutError):
+        Layout(folder)
+
+
+def test_one_of_several_images_is_chosen_by_tag_or_digest(tmp_path: Path) -> None:
+    """A layout of others may hold many images; which one is meant must be said."""
+    folder = make_layout(tmp_path / "image", BOTH)
+    document = json.loads((folder / "index.json").read_bytes())
+    entry = document["manifests"][0]
+    other = {
+        **entry,
+        "digest": "sha256:" + "b" * 64,
+        "annotations": {"org.opencontainers.image.ref.name": "v2"},
+    }
+    write_atomically(folder / "index.json", encode({**document, "manifests": [entry, other]}))
+    assert Layout(folder, "latest").root.digest == entry["digest"]
+    assert Layout(folder, "v2").root.digest == other["digest"]
+    assert Layout(folder, other["digest"]).root.digest == other["digest"]
+    with pytest.raises(LayoutError, match="2 images"):
+        Layout(folder)
+    with pytest.raises(LayoutError, match="no image named 'v3'"):
+        Layout(folder, "v3")
+
+
+def test_indexes_that_nest_for_ever_are_refused(tmp_path: Path) -> None:
+    """Nesting is bounded, so a bomb of indexes ends in one sentence."""
+    with writing(tmp_path / "image") as writer:
+        entry = put_image(writer, parse("arm64"), [layer({"app": b"1"})], "/app")
+        for _ in range(7):
+            entry = put_index(writer, [entry])
+        with pytest.raises(LayoutError, match="beyond our bounds"):
+            writer.commit(entry)
+
+
+def test_an_index_with_too_many_entries_is_refused(tmp_path: Path) -> None:
+    """Branching is bounded too."""
+    with writing(tmp_path / "image") as writer:
+        entries = [put_index(writer, [])]
+        for number in range(1100):
+            document = {
+                "schemaVersion": 2,
+                "mediaType": OCI_INDEX,
+                "manifests": [],
+                "annotations": {"n": str(number)},
+            }
+            entries.append(writer.put(encode(document), OCI_INDEX))
+        with pytest.raises(LayoutError, match="beyond our bounds"):
+            writer.commit(put_index(writer, entries))
+
+
+def test_an_adopted_blob_is_checked(tmp_path: Path) -> None:
+    """An engine's blob that is not what its name says never enters the layout."""
+    file = tmp_path / "blob"
+    file.write_bytes(b"other")
+    with pytest.raises(LayoutError, match="build again"), writing(tmp_path / "image") as writer:
+        writer.adopt(file, "sha256:" + "0" * 64)
+    assert not (tmp_path / "image").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only place is the user's to mend, in one sentence."""
+
+    def refuse(*_arguments: object, **_flags: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(UsageError, match="cannot write .*Read-only"), writing(tmp_path / "image"):
+        pass
+
+
+def test_an_interrupted_file_keeps_its_old_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is replaced in one rename or not at all."""
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+
+    def broken(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(target, b"new")
+    assert files(tmp_path) == {"file": b"old"}

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gopherwhale import git
+from gopherwhale.errors import MissingToolError, UsageError
+
+DATE = "2024-02-03T04:05:06Z"
+
+
+def run(folder: Path, *arguments: str) -> None:
+    environment = {
+        "PATH": "/usr/bin:/bin:/usr/local/bin",
+        "HOME": str(folder),
+        "GIT_AUTHOR_DATE": DATE,
+        "GIT_COMMITTER_DATE": DATE,
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+    }
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "init.defaultBranch=main")
+    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, env=environment, timeout=60)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    folder = tmp_path / "r"
+    folder.mkdir()
+    run(folder, "init", "-q")
+    (folder / "go.mod").write_text("module x\n")
+    run(folder, "add", ".")
+    run(folder, "commit", "-qm", "first")
+    return folder
+
+
+def read(folder: Path, environment: dict[str, str] | None = None, ignore: str = "") -> git.Revision:
+    revision = git.read(folder, environment or {}, ignore=ignore)
+    assert revision is not None
+    return revision
+
+
+def test_a_clean_tree_tells_commit_branch_and_date(repository: Path) -> None:
+    """Everything that tags and labels need is read in one go."""
+    found = read(repository)
+    assert len(found.commit) == 40
+    assert found.short == found.commit[:12]
+    assert (found.branch, found.default_branch, found.dirty) == ("main", "main", ())
+    assert found.source_date == 1706933106
+
+
+def test_a_change_or_a_new_file_is_dirty_but_our_own_output_is_not(repository: Path) -> None:
+    """dist/ never makes a tree dirty, and the first paths are named."""
+    (repository / "dist").mkdir()
+    (repository / "dist" / "x").write_text("x")
+    assert read(repository, ignore="dist").dirty == ()
+    (repository / "go.mod").write_text("module y\n")
+    (repository / "new file").write_text("x")
+    assert read(repository, ignore="dist").dirty == ("go.mod", '"new file"')
+
+
+def test_tags_at_the_commit_and_of_the_clone(repository: Path) -> None:
+    """Tags of this commit are told apart from all the others."""
+    run(repository, "tag", "v1.0.0")
+    run(repository, "commit", "-q", "--allow-empty", "-m", "second")
+    run(repository, "tag", "-a", "v1.1.0", "-m", "annotated")
+    found = read(repository)
+    assert found.tags == ("v1.1.0",)
+    assert set(found.known_tags) == {"v1.0.0", "v1.1.0"}
+
+
+def test_a_detached_checkout_learns_its_branch_from_the_ci(repository: Path) -> None:
+    """GitHub's and GitLab's variables name the branch; a pull request has none."""
+    run(repository, "checkout", "-q", "--detach")
+    assert read(repository).branch == ""
+    assert read(repository, {"GITHUB_REF": "refs/heads/main"}).branch == "main"
+    assert read(repository, {"CI_COMMIT_BRANCH": "topic"}).branch == "topic"
+    assert read(repository, {"GITHUB_REF": "refs/pull/5/merge", "GITHUB_HEAD_REF": "main"}).branch == ""
+    assert read(repository, {"GITHUB_REF": "refs/tags/v1"}).branch == ""
+
+
+def test_a_checkout_on_a_branch_is_not_overruled_by_variables(repository: Path) -> None:
+    """A laptop that holds a CI's variables builds what is checked out."""
+    assert read(repository, {"GITHUB_REF": "refs/heads/other"}).branch == "main"
+
+
+def test_a_shallow_clone_works(repository: Path, tmp_path: Path) -> None:
+    """A CI's shallow checkout has commit, date and branch."""
+    run(repository, "commit", "-q", "--allow-empty", "-m", "second")
+    run(tmp_path, "clone", "-q", "--depth", "1", repository.as_uri(), "shallow")
+    found = read(tmp_path / "shallow")
+    assert found.commit == read(repository).commit
+    assert found.default_branch == "main"
+
+
+def test_no_repository_and_no_commit_are_no_revision(tmp_path: Path) -> None:
+    """A folder without git, or with nothing committed, can still be built."""
+    assert git.read(tmp_path, {}) is None
+    run(tmp_path, "init", "-q")
+    assert git.read(tmp_path, {}) is None
+
+
+def test_without_git_the_error_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 14 names git."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingToolError, match="git is not on PATH"):
+        git.read(tmp_path, {})
+
+
+def test_a_damaged_repository_is_our_error(repository: Path) -> None:
+    """What git says of a broken index is shown in one line."""
+    (repository / ".git" / "index").write_bytes(b"broken")
+    with pytest.raises(UsageError, match="git status failed"):
+        git.read(repository, {})
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("git@host.example:acme/hello.git", "https://host.example/acme/hello"),
+        ("ssh://git@host.example:2222/acme/hello.git", "https://host.example/acme/hello"),
+        ("https://user:hunter2@host.example/acme/hello.git", "https://host.example/acme/hello"),
+        ("https://host.example:8443/acme/hello", "https://host.example:8443/acme/hello"),
+        ("http://host.example/acme/hello", "http://host.example/acme/hello"),
+        ("/srv/git/hello.git", ""),
+        ("file:///srv/git/hello.git", ""),
+        ("https://host.example:port/x", ""),
+        ("", ""),
+    ],
+)
+def test_the_source_is_what_a_browser_opens(remote: str, expected: str) -> None:
+    """User, password, ssh port and `.git` are dropped."""
+    assert git.browsable(remote) == expected
+
+
+@given(st.text(max_size=20), st.text(alphabet="abcdef0123456789", min_size=12, max_size=20))
+def test_no_password_of_a_remote_survives(user: str, password: str) -> None:
+    """A token in the remote's address reaches no label."""
+    assert password not in git.browsable(f"https://{user}:{password}@host.example/acme/hello.git")
