@@ -1,0 +1,3 @@
+from gopherwhale.tasks import namespace
+
+ns = namespace()

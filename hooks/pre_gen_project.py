@@ -1,0 +1,269 @@
+"""Refuse answers that cannot become a repository, before anything is written.
+
+Cookiecutter renders this file as a template and runs it alone, so it imports the standard library only.
+The answers come in as JSON: Jinja's `tojson` leaves no quote that could end the string below.
+"""  # noqa: INP001 -- a hook is a script, not part of a package
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+ANSWERS: Final = r'''<< cookiecutter | tojson >>'''  # fmt: skip  # noqa: Q001
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_MAX_NAME: Final = 63
+# Folders of the image, or of the repository, whose place a program of that name would take.
+_TAKEN: Final = frozenset({"dev", "dist", "etc", "proc", "sys", "usr"})
+_OWNER = re.compile(r"[A-Za-z0-9]+((\.|_|__|-+)[A-Za-z0-9]+)*")
+
+# The distribution project's grammar for the name of an image; a host has a dot, a port or is localhost.
+_PATH = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = (
+    rf"(localhost|{_LABEL}(\.{_LABEL})+|{_LABEL}(\.{_LABEL})*:[0-9]{{1,5}}|\[[0-9a-fA-F:]+\](:[0-9]{{1,5}})?)"
+)
+_REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
+_IMAGES: Final[Mapping[str, tuple[str, str]]] = {
+    "ghcr": (rf"ghcr\.io/[^/]+/{_PATH}", "ghcr.io/acme/hello"),
+    "dockerhub": (r"docker\.io/[^/]+/[^/]+", "docker.io/acme/hello"),
+    "ecr": (
+        rf"[0-9]{{12}}\.dkr\.ecr(-fips)?\.{_REGION}\.amazonaws\.com(\.cn)?/{_PATH}",
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com/hello",
+    ),
+    "other": (rf"(?!docker\.io/){_HOST}/{_PATH}", "registry.example.com/acme/hello"),
+}
+_MAX_IMAGE: Final = 255
+
+# golang.org/x/mod/module, CheckPath.
+_MODULE_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_MODULE_PART = re.compile(r"[A-Za-z0-9_~-]([A-Za-z0-9._~-]*[A-Za-z0-9_~-])?")
+_WINDOWS: Final = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_SHORT_NAME = re.compile(r"[^.]*~[0-9]+(\..*)?")
+_MAJOR = re.compile(r"v[0-9.]+")
+_MAX_MODULE: Final = 200
+
+_ARCHITECTURES: Final = (
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
+    "riscv64", "s390x",
+)  # fmt: skip
+_VARIANTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "amd64": ("v1", "v2", "v3", "v4"),
+    "arm": ("v5", "v6", "v7"),
+    "arm64": ("v8", *(f"v8.{n}" for n in range(1, 10)), "v9", *(f"v9.{n}" for n in range(1, 6))),
+}
+# What no variant stands for: two spellings of one platform are found by it.
+_IMPLIED: Final[Mapping[str, str]] = {"amd64": "v1", "arm": "v7", "arm64": "v8"}
+
+_GO = re.compile(r"1\.([1-9][0-9])(\.(0|[1-9][0-9]?)|rc[1-9])?")
+_OLDEST_GO: Final = 24
+_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_VERSIONS = r"(===?|~=|!=|[<>]=?) ?[0-9][0-9A-Za-z.*+!-]*"
+_WEB = r"(git\+)?https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/@%+#=&-]+"
+_SSH = r"git\+ssh://git@[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/@%+#=&-]+"
+_FILE = r"file:///[A-Za-z0-9._~/%+#=&-]+"
+_REQUIREMENT = re.compile(
+    rf"gopherwhale(\[[a-z]+(,[a-z]+)*\])?( ?{_VERSIONS}(, ?{_VERSIONS})*| @ ({_WEB}|{_SSH}|{_FILE}))?"
+)
+# Cookiecutter's own, put together here because this file is a template too.
+_MARKS: Final = ("<" * 2, ">" * 2, *("<" + mark for mark in "%#"), *(mark + ">" for mark in "%#"))
+_MAX_TEXT: Final = 200
+
+Answers = Mapping[str, Any]
+
+
+def project(answers: Answers) -> str | None:
+    """A folder, a program and the last part of an image's name: the narrowest grammar of them."""
+    typed, safe = str(answers["__project_as_typed"]), str(answers["project"])
+    if typed == safe and _NAME.fullmatch(typed) and typed not in _TAKEN:
+        return None
+    if typed in _TAKEN:
+        return f"it would take the place of a folder: type {f'{typed}-app'!a}"
+    proposal = safe if _NAME.fullmatch(safe) and safe not in {*_TAKEN, "refused"} else "hello"
+    return (
+        "use lower-case letters, digits and single dashes, a letter first, at most "
+        f"{_MAX_NAME}: type {proposal!a}"
+    )
+
+
+def text(key: str) -> Callable[[Answers], str | None]:
+    """One line that means itself in Go, TOML, YAML, Markdown and a Dockerfile."""
+
+    def check(answers: Answers) -> str | None:
+        value = str(answers[key])
+        if not value.strip() or value != value.strip() or len(value) > _MAX_TEXT:
+            return f"type one line of at most {_MAX_TEXT} characters, with none blank at its ends"
+        if not value.isprintable():
+            return "type one line of visible characters"
+        found = [mark for mark in ('"', "\\", "$", "`", *_MARKS) if mark in value]
+        return f"type it without {found[0]}" if found else None
+
+    return check
+
+
+def choice(key: str, *known: str) -> Callable[[Answers], str | None]:
+    """One of a few words, which a replay file or a user's own configuration may have got wrong."""
+
+    def check(answers: Answers) -> str | None:
+        return None if answers[key] in known else f"type one of {', '.join(known)}"
+
+    return check
+
+
+def time_zones(answers: Answers) -> str | None:
+    """Yes or no, which cookiecutter has read by now."""
+    return None if isinstance(answers["time_zones"], bool) else "type yes or no"
+
+
+def owner(answers: Answers) -> str | None:
+    """The account's name at the forge and at the registry."""
+    if _OWNER.fullmatch(str(answers["owner"])) and len(str(answers["owner"])) <= _MAX_NAME:
+        return None
+    return "use letters and digits with single dots, underscores or dashes between them: type 'acme'"
+
+
+def image(answers: Answers) -> str | None:
+    """Where the image goes, at the registry that was chosen."""
+    value = str(answers["image"])
+    pattern, example = _IMAGES.get(answers["registry"], _IMAGES["other"])
+    last = value.rsplit("/", 1)[-1]
+    if ":" in last or "@" in last:
+        bare = value[: -len(last)] + re.split("[:@]", last)[0]
+        return f"gopherwhale chooses the tags: type it without one, as {_short(bare)}"
+    path = value.partition("/")[2]
+    if len(value) <= _MAX_IMAGE and re.fullmatch(pattern, value) and re.fullmatch(_PATH, path):
+        return None
+    return f"for the registry {answers['registry']!a} type a name in lower case such as {example!a}"
+
+
+def module(answers: Answers) -> str | None:
+    """A path that the go command accepts for a module and could download it by."""
+    value = str(answers["module"])
+    host, _, rest = value.partition("/")
+    parts = rest.split("/")
+    major = _MAJOR.fullmatch(parts[-1]) if len(parts) > 1 else None
+    sound = (
+        len(value) <= _MAX_MODULE
+        and "." in host
+        and ".." not in host
+        and _MODULE_HOST.fullmatch(host)
+        and all(_is_module_part(part) for part in [host, *parts])
+        and (major is None or re.fullmatch(r"v([2-9]|[1-9][0-9]+)", parts[-1]))
+    )
+    if sound:
+        return None
+    return "type a host and a path, of letters, digits and ._~- as in 'github.com/acme/hello'"
+
+
+def platforms(answers: Answers) -> str | None:
+    """Platforms of Linux that Go compiles for, each once."""
+    seen: dict[str, str] = {}
+    for word in str(answers["platforms"]).replace(" ", "").split(","):
+        os, _, rest = word.partition("/")
+        architecture, slash, variant = rest.partition("/")
+        variants = _VARIANTS.get(architecture, ())
+        if os != "linux" or architecture not in _ARCHITECTURES or (slash and variant not in variants):
+            return f"{_short(word)} is no platform of Linux that Go knows: {_proposal(word)}"
+        same = f"{architecture}/{variant or _IMPLIED.get(architecture, '')}"
+        if same in seen:
+            return f"{word} is {seen[same]} once more: type it once"
+        seen[same] = word
+    return None
+
+
+def go_version(answers: Answers) -> str | None:
+    """A tag of the golang image whose release is new enough for the service's code."""
+    match = _GO.fullmatch(str(answers["go_version"]))
+    if match and int(match[1]) >= _OLDEST_GO:
+        return None
+    return f"type a release of Go from 1.{_OLDEST_GO} on, as 1.27.3"
+
+
+def default_branch(answers: Answers) -> str | None:
+    """A branch's name (git check-ref-format) with none of GitHub's wildcards."""
+    value = str(answers["default_branch"])
+    parts = value.split("/")
+    if (
+        len(value) <= _MAX_TEXT
+        and _BRANCH.fullmatch(value)
+        and ".." not in value
+        and not any(part.endswith((".", ".lock")) for part in parts)
+    ):
+        return None
+    return "type a branch's name of letters, digits and ._/- as 'main'"
+
+
+def gopherwhale_requirement(answers: Answers) -> str | None:
+    """A requirement by PEP 508 that holds no quote and no password."""
+    if _REQUIREMENT.fullmatch(str(answers["gopherwhale_requirement"])):
+        return None
+    return "type 'gopherwhale', 'gopherwhale>=0.1,<1' or 'gopherwhale @ https://…'; no password in it"
+
+
+CHECKS: Final[Mapping[str, Callable[[Answers], str | None]]] = {
+    "project": project,
+    "description": text("description"),
+    "owner": owner,
+    "registry": choice("registry", *_IMAGES),
+    "image": image,
+    "module": module,
+    "platforms": platforms,
+    "go_version": go_version,
+    "builder": choice("builder", "alpine", "debian"),
+    "time_zones": time_zones,
+    "license": choice("license", "Apache-2.0", "MIT", "BSD-3-Clause", "none"),
+    "author": text("author"),
+    "default_branch": default_branch,
+    "gopherwhale_requirement": gopherwhale_requirement,
+}
+
+
+def problems(answers: Answers) -> list[str]:
+    """One line for each answer that cannot be used."""
+    lines = []
+    for key, check in CHECKS.items():
+        problem = check(answers)
+        if problem:
+            given = answers["__project_as_typed"] if key == "project" else answers[key]
+            lines.append(f"{key} is {_short(given)}: {problem}")
+    return lines
+
+
+def _is_module_part(part: str) -> bool:
+    return (
+        _MODULE_PART.fullmatch(part) is not None
+        and _WINDOWS.fullmatch(part) is None
+        and _SHORT_NAME.fullmatch(part) is None
+        and part != "vendor"
+    )
+
+
+def _proposal(word: str) -> str:
+    architecture = re.split("[/:]", word.removeprefix("linux/").removeprefix("linux"))[0].lower()
+    known = {"x86_64": "amd64", "aarch64": "arm64", "armv7": "arm/v7", "armv6": "arm/v6", "i386": "386"}
+    proposal = known.get(architecture, architecture if architecture in _ARCHITECTURES else "")
+    choices = ", ".join(_VARIANTS.get(architecture, ()))
+    if proposal and word == f"linux/{proposal}/{word.rpartition('/')[2]}":
+        return f"its variants are {choices}" if choices else f"type linux/{proposal}"
+    return f"type linux/{proposal}" if proposal else "type linux/amd64,linux/arm64"
+
+
+def _short(value: object) -> str:
+    """The answer with nothing in it that a terminal would obey."""
+    shown = ascii(value)
+    return shown if len(shown) <= _MAX_NAME else f"{shown[:_MAX_NAME]}..."
+
+
+def main() -> int:
+    """Report every wrong answer at once; cookiecutter then removes the folder it has made."""
+    found = problems(json.loads(ANSWERS))
+    for line in found:
+        sys.stderr.write(f"gopherwhale: {line}\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
