@@ -1,0 +1,157 @@
+"""What holds for every test: a clean environment, and no way out for those not marked `engine`."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+REQUIRE_ENGINE: Final = "GOPHERWHALE_REQUIRE_ENGINE"
+# Read before the environment is cleaned: the testbed may stand elsewhere.
+AMBIENT: Final[Mapping[str, str]] = dict(os.environ)
+
+_REPOSITORY: Final = Path(__file__).resolve().parents[1]
+_TOOLS: Final = {"docker", "dockerd", "docker-registry", "docker-buildx", "go", "podman", "skopeo"}
+_DROPPED_PREFIXES: Final = (
+    *("BUILDKIT_", "BUILDX_", "DOCKER_", "GITHUB_", "GITLAB_", "GOPHERWHALE_", "INVOKE_", "NOX_"),
+)
+_DROPPED: Final = {
+    *("CI", "COLUMNS", "COMMIT", "COOKIECUTTER_CONFIG", "FORCE_COLOR", "NO_COLOR", "SOURCE_DATE_EPOCH"),
+    *("CGO_ENABLED", "GO386", "GOAMD64", "GOARCH", "GOARM", "GOARM64", "GOENV", "GOEXPERIMENT", "GOFLAGS"),
+    *("GOMIPS", "GOMIPS64", "GOOS", "GOPPC64", "GORISCV64", "GOROOT", "GOTOOLCHAIN", "GOWORK"),
+    *("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "REGISTRY_AUTH_FILE"),
+    *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
+}
+_HOME: Final = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the home folder in which all tests live."""
+    config.stash[_HOME] = tempfile.TemporaryDirectory(prefix="gopherwhale-home-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove it."""
+    config.stash[_HOME].cleanup()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Clean the environment around a test and all its fixtures; close the ways out unless it is `engine`."""
+    with pytest.MonkeyPatch.context() as patch:
+        _clean(patch, item.config.stash[_HOME].name)
+        if item.get_closest_marker("engine") is None:
+            _close(patch)
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where the engine is required, a skipped engine test is a failed one."""
+    report = yield
+    expected = hasattr(report, "wasxfail")
+    if report.skipped and not expected and item.get_closest_marker("engine") and AMBIENT.get(REQUIRE_ENGINE):
+        _fail(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same where a whole module of engine tests skips itself."""
+    report = yield
+    if report.skipped and "engine" in collector.path.parts and AMBIENT.get(REQUIRE_ENGINE):
+        _fail(report)
+    return report
+
+
+def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
+    report.outcome = "failed"
+    reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.longrepr = f"{REQUIRE_ENGINE} is set, and this was skipped: {reason}"
+
+
+def _clean(patch: pytest.MonkeyPatch, home: str) -> None:
+    for name in list(os.environ):
+        if name in _DROPPED or name.startswith(_DROPPED_PREFIXES):
+            patch.delenv(name)
+    patch.setenv("HOME", home)
+    patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+
+def _close(patch: pytest.MonkeyPatch) -> None:
+    """Refuse addresses beyond loopback, Docker's sockets, and starting Docker, Go or skopeo.
+
+    A refusal is no Exception, so that code which forgives errors cannot forgive it.
+    """
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+    resolve, start = socket.getaddrinfo, subprocess.Popen.__init__
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        _refuse_address(self.family, address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        _refuse_address(self.family, address)
+        return connect_ex(self, address)
+
+    def guarded_resolve(host: Any, *arguments: Any, **options: Any) -> Any:
+        _refuse_host(host)
+        return resolve(host, *arguments, **options)
+
+    def guarded_start(self: Any, args: Any, *rest: Any, **options: Any) -> None:
+        _refuse_tool(args, options)
+        start(self, args, *rest, **options)
+
+    patch.setattr(socket.socket, "connect", guarded_connect)
+    patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    patch.setattr(socket, "getaddrinfo", guarded_resolve)
+    patch.setattr(subprocess.Popen, "__init__", guarded_start)
+
+
+def _refuse_address(family: int, address: Any) -> None:
+    if family == socket.AF_UNIX:
+        if os.path.basename(os.fsdecode(address)) == "docker.sock":  # noqa: PTH119 - may be an abstract name
+            pytest.fail("a test that is not marked `engine` tried to reach Docker")
+    else:
+        _refuse_host(address[0])
+
+
+def _refuse_host(host: Any) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in {None, "", "localhost"}:
+        return
+    try:
+        loopback = ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        pytest.fail(f"a test that is not marked `engine` tried to reach {name}")
+
+
+def _refuse_tool(args: Any, options: Mapping[str, Any]) -> None:
+    first = args if isinstance(args, str | bytes | os.PathLike) else args[0]
+    words = os.fsdecode(first).split() or [""]
+    program = words[0] if options.get("shell") else os.fsdecode(options.get("executable") or first)
+    if Path(program).name not in _TOOLS:
+        return
+    found = shutil.which(program, path=(options.get("env") or os.environ).get("PATH"))
+    # A stand-in that the test itself wrote is no way out; one that is not there fails by itself.
+    if found and not _is_stand_in(Path(found)):
+        pytest.fail(f"a test that is not marked `engine` tried to start {found}")
+
+
+def _is_stand_in(program: Path) -> bool:
+    real = (_REPOSITORY, Path(sys.prefix))
+    return program.is_relative_to(tempfile.gettempdir()) and not any(map(program.is_relative_to, real))

@@ -1,0 +1,195 @@
+"""The real parts: Docker, registries, Go and skopeo, from the testbed that `invoke testbed.up` starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import bcrypt
+import pytest
+
+from tasks._testbed import lifecycle
+from tasks._testbed.places import Places
+from tasks._testbed.processes import stop
+from tasks._testbed.registry import start_registry
+from tasks._testbed.state import State
+from tests.conftest import AMBIENT, REQUIRE_ENGINE
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Testbed:
+    """A running testbed.
+
+    Attributes:
+        docker_host: The engine's address.
+        docker_config: The shared DOCKER_CONFIG with the buildx plugin; log in with one of your own instead.
+        bin_dirs: The folders in front of PATH: Docker's and Debian's unpacked tools, then Go's.
+        registry: `127.0.0.1:PORT` of the registry shared by all; `registry` gives one to yourself.
+        go_version: The Go version of the base image.
+        base_images: The base image's names in the engine's store.
+        folder: The testbed's own folder.
+    """
+
+    __test__ = False
+
+    docker_host: str
+    docker_config: Path
+    bin_dirs: tuple[Path, ...]
+    registry: str
+    go_version: str
+    base_images: tuple[str, ...]
+    folder: Path
+
+    @classmethod
+    def of(cls, state: State, places: Places) -> Testbed:
+        """Take what `up` wrote down."""
+        return cls(
+            docker_host=state.docker_host,
+            docker_config=Path(state.docker_config),
+            bin_dirs=tuple(map(Path, state.path)),
+            registry=state.registry,
+            go_version=state.go_version,
+            base_images=state.base_images,
+            folder=places.folder,
+        )
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        """Give the whole environment for a process that shall use this testbed."""
+        path = os.pathsep.join((*map(str, self.bin_dirs), os.environ.get("PATH", os.defpath)))
+        ours = {"PATH": path, "DOCKER_HOST": self.docker_host, "DOCKER_CONFIG": str(self.docker_config)}
+        return dict(os.environ) | ours | changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """A registry of a test's own, on plain HTTP.
+
+    Attributes:
+        address: `127.0.0.1:PORT`.
+        user: Who may use it; empty where everybody may.
+        password: That user's.
+        blobs: Where it keeps everything, for those who want to damage it.
+        log: What it said.
+    """
+
+    address: str
+    user: str = ""
+    password: str = ""
+    blobs: Path
+    log: Path
+
+
+class Command(Protocol):
+    """A program of the testbed, bound to its environment."""
+
+    def __call__(self, *arguments: str | Path, cwd: Path | None = None) -> str:
+        """Run it to its end and give its standard output; its failure is the test's."""
+
+
+@pytest.fixture(scope="session")
+def testbed() -> Testbed:
+    """Give the running testbed; skip where there is none, or fail where GOPHERWHALE_REQUIRE_ENGINE is set."""
+    places = Places.find(REPOSITORY, AMBIENT)
+    state = lifecycle.standing(places)
+    if state is None:
+        reason = "no testbed is up: run `invoke testbed.up`"
+        if AMBIENT.get(REQUIRE_ENGINE):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return Testbed.of(state, places)
+
+
+@pytest.fixture
+def registry_factory(testbed: Testbed, tmp_path: Path) -> Iterator[Callable[..., Registry]]:
+    """Start fresh, empty registries: call it with user and password for one that wants a log-in."""
+    stops: list[tuple[Path, str]] = []
+
+    def start(user: str = "", password: str = "") -> Registry:
+        folder = tmp_path / f"registry-{len(stops)}"
+        folder.mkdir()
+        htpasswd = folder / "htpasswd" if user else None
+        if htpasswd is not None:
+            hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+            htpasswd.write_text(f"{user}:{hashed}\n", encoding="utf-8")
+        pid_file, log = folder / "pid", folder / "log"
+        stops.append((pid_file, str(folder / "registry.json")))
+        program = shutil.which("docker-registry", path=testbed.environment()["PATH"])
+        assert program is not None
+        address, _ = start_registry(Path(program), folder, pid_file=pid_file, log=log, htpasswd=htpasswd)
+        return Registry(address=address, user=user, password=password, blobs=folder / "blobs", log=log)
+
+    try:
+        yield start
+    finally:
+        for pid_file, mark in stops:
+            stop(pid_file, mark, timeout=20)
+
+
+@pytest.fixture
+def registry(registry_factory: Callable[..., Registry]) -> Registry:
+    """Give a fresh, empty registry that everybody may use."""
+    return registry_factory()
+
+
+@pytest.fixture
+def auth_registry(registry_factory: Callable[..., Registry]) -> Registry:
+    """Give a fresh, empty registry that wants a log-in."""
+    return registry_factory("gopher", "a pass:word")
+
+
+@pytest.fixture
+def docker_config(testbed: Testbed, tmp_path: Path) -> Path:
+    """Give a DOCKER_CONFIG of the test's own, with the buildx plugin and no log-in."""
+    folder = tmp_path / "docker-config"
+    shutil.copytree(testbed.docker_config / "cli-plugins", folder / "cli-plugins", symlinks=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def docker(testbed: Testbed) -> Command:
+    """Run the Docker client against the testbed's engine."""
+    return _command("docker", testbed.environment)
+
+
+@pytest.fixture(scope="session")
+def skopeo(testbed: Testbed) -> Command:
+    """Run skopeo, which is an independent reader of layouts and registries."""
+    return _command("skopeo", testbed.environment)
+
+
+@pytest.fixture(scope="session")
+def go_environment(testbed: Testbed) -> Mapping[str, str]:
+    """Give an environment for Go itself, whose caches outlive the session, so that only the first is slow."""
+    caches = testbed.folder / "go"
+    return testbed.environment(
+        GOCACHE=str(caches / "build"), GOMODCACHE=str(caches / "modules"), GOTOOLCHAIN="local"
+    )
+
+
+def _command(name: str, environment: Callable[[], dict[str, str]]) -> Command:
+    def run(*arguments: str | Path, cwd: Path | None = None) -> str:
+        variables = environment()
+        program = shutil.which(name, path=variables["PATH"])
+        assert program is not None, f"{name} is not there"
+        done = subprocess.run(
+            [program, *arguments],
+            cwd=cwd,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{name} {' '.join(map(str, arguments))}: {done.stderr}"
+        return done.stdout
+
+    return run
