@@ -5,7 +5,6 @@ The front ends (invoke's tasks, the console script, nox sessions by way of it) o
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -13,19 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gopherwhale import engines, git, pipeline, plan, platforms, settings
-from gopherwhale.console import Console, human_size
+from gopherwhale import engines, git, pipeline, plan, platforms, results, settings
+from gopherwhale.console import Console
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.archive import ArchiveSource, write_archive
-from gopherwhale.oci.documents import Manifest
-from gopherwhale.oci.layout import Layout, walk
-from gopherwhale.oci.push import PushResult
+from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.oci.source import ImageSource
 from gopherwhale.pipeline import Built
-from gopherwhale.plan import LOCAL_TAG, ImagePlan, Plan
+from gopherwhale.plan import ImagePlan, Plan
 from gopherwhale.platforms import Platform
 from gopherwhale.references import parse as parse_reference
+from gopherwhale.tags import LOCAL_TAG
 from gopherwhale.verify.findings import Report
 from gopherwhale.verify.image import verify_image
 from gopherwhale.verify.report import render
@@ -76,7 +74,7 @@ def show_plan(request: Request) -> ExitCode:
     document = {**made.to_document(), "settings": settings.plain(resolved), "commands": commands}
     lines: list[str] = []
     for image in made.images:
-        lines += _plan_lines(image, commands[image.name])
+        lines += results.plan_lines(image, commands[image.name])
     request.console.show("\n".join(lines), document)
     return ExitCode.GOOD
 
@@ -96,7 +94,7 @@ def build(request: Request) -> ExitCode:
             archive = Path(folder) / "image.tar"
             write_archive(Layout(local.layout), archive, names=names)
             engines.load(archive, request.environment, image.timeout)
-        documents.append({**_built_document(local, built), "loaded": names})
+        documents.append({**results.built_document(local, built), "loaded": names})
         lines.append(f"{image.name}: loaded {', '.join(names)} ({local.platforms[0]}, {built.seconds:.1f} s)")
         lines.append(f"  run it with: docker run --rm {names[0]}")
     console.show("\n".join(lines), {"schema": 1, "images": documents})
@@ -118,8 +116,8 @@ def cross_build(request: Request, archive: str = "") -> ExitCode:
     done = [(image, _cross_build(image, request)) for image in made.images]
     if archive:
         write_archive(Layout(made.images[0].layout), request.start / archive)
-    text = "\n".join(_built_table(image, built, request.console) for image, built in done)
-    document = {"schema": 1, "images": [_built_document(image, built) for image, built in done]}
+    text = "\n".join(results.built_table(image, built, request.console) for image, built in done)
+    document = {"schema": 1, "images": [results.built_document(image, built) for image, built in done]}
     request.console.show(text, document)
     return ExitCode.GOOD
 
@@ -161,8 +159,10 @@ def push(request: Request) -> ExitCode:
     with RegistryClient.from_environment(request.environment, insecure=made.insecure) as client:
         pushed = [pipeline.publish(image, made, client, console.say) for image in made.images]
     done = list(zip(made.images, built, pushed, strict=True))
-    text = "\n".join(_pushed_table(image, result, console) for image, _, result in done)
-    documents = [{**_built_document(image, b), **_pushed_document(image, r)} for image, b, r in done]
+    text = "\n".join(results.pushed_table(image, result, console) for image, _, result in done)
+    documents = [
+        {**results.built_document(image, b), **results.pushed_document(image, r)} for image, b, r in done
+    ]
     console.show(text, {"schema": 1, "images": documents})
     return ExitCode.GOOD
 
@@ -256,92 +256,3 @@ def _split_selector(text: str, start: Path) -> tuple[Path, str]:
         if sign and not (start / text).is_dir():
             return start / path, select
     return start / text, ""
-
-
-def _plan_lines(image: ImagePlan, commands: Sequence[Sequence[str]]) -> list[str]:
-    target = image.repository.name if image.repository else "no repository is set"
-    lines = [
-        f"{image.name}: {target}",
-        f"  tags: {', '.join(image.tags) or 'none'}",
-        f"  platforms: {', '.join(map(str, image.platforms))}",
-        f"  layout: {image.layout}",
-    ]
-    tables = {"labels": image.labels, "annotations": image.annotations, "build arguments": image.build_args}
-    for title, table in tables.items():
-        lines += [f"  {title}:", *(f"    {key}={text}" for key, text in table.items())]
-    return [*lines, "  commands:", *(f"    {shlex.join(command)}" for command in commands)]
-
-
-def _sizes(layout: Path) -> dict[Platform | None, tuple[str, int]]:
-    """By platform: the manifest's digest and the compressed bytes that a pull of it moves."""
-    source = Layout(layout)
-    return {
-        descriptor.platform: (
-            descriptor.digest,
-            document.config.size + sum(part.size for part in document.layers),
-        )
-        for descriptor, document in walk(source)
-        if isinstance(document, Manifest) and not descriptor.is_attestation
-    }
-
-
-def _built_table(image: ImagePlan, built: Built, console: Console) -> str:
-    sizes = _sizes(image.layout)
-    rows = []
-    for work in built.work:
-        digest, size = sizes.get(work.platform, ("missing", 0))
-        rows.append(
-            (
-                str(work.platform),
-                digest,
-                human_size(size),
-                str(work.cached),
-                str(work.built),
-                f"{work.seconds:.1f}",
-            )
-        )
-    title = f"{image.name}: {built.root.digest} in {image.layout}, {built.seconds:.1f} s"
-    return console.table(("platform", "digest", "size", "cached", "built", "seconds"), rows, title=title)
-
-
-def _built_document(image: ImagePlan, built: Built) -> dict[str, Any]:
-    sizes = _sizes(image.layout)
-    return {
-        "name": image.name,
-        "digest": built.root.digest,
-        "layout": str(image.layout),
-        "engine": built.engine,
-        "seconds": round(built.seconds, 3),
-        "platforms": [
-            {
-                "platform": str(work.platform),
-                "digest": sizes.get(work.platform, ("", 0))[0],
-                "size": sizes.get(work.platform, ("", 0))[1],
-                "steps_cached": work.cached,
-                "steps_built": work.built,
-                "seconds": round(work.seconds, 3),
-            }
-            for work in built.work
-        ],
-    }
-
-
-def _pushed_table(image: ImagePlan, result: PushResult, console: Console) -> str:
-    rows = [(tag.reference, tag.digest) for tag in result.tags]
-    sent = f"{result.blobs_sent} blobs sent ({human_size(result.bytes_sent)})"
-    moved = f"{sent}, {result.blobs_present} there already"
-    title = (
-        f"{image.name}: pushed in {result.seconds:.1f} s, {moved}; receipt {image.layout / pipeline.RECEIPT}"
-    )
-    return console.table(("tag", "digest"), rows, title=title)
-
-
-def _pushed_document(image: ImagePlan, result: PushResult) -> dict[str, Any]:
-    return {
-        "repository": result.repository,
-        "tags": [tag.reference for tag in result.tags],
-        "receipt": str(image.layout / pipeline.RECEIPT),
-        "blobs_sent": result.blobs_sent,
-        "blobs_present": result.blobs_present,
-        "bytes_sent": result.bytes_sent,
-    }

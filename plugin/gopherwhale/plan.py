@@ -13,21 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from gopherwhale import references
+from gopherwhale import references, tags
 from gopherwhale.errors import UsageError
-from gopherwhale.git import Revision
+from gopherwhale.git import Revision  # noqa: TID251 -- a plan is made of it
 from gopherwhale.platforms import Platform
 from gopherwhale.references import Reference
-from gopherwhale.settings import ImageSettings, Settings
+from gopherwhale.settings import ImageSettings, Settings  # noqa: TID251 -- a plan is made of them
 
-AUTO: Final = "auto"
-LOCAL_TAG: Final = "dev"
 _OCI: Final = "org.opencontainers.image."
-_FIELD = re.compile(r"\{([^{}]*)\}")
-# Semantic Versioning 2.0.0, with Go's leading "v".
-_VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
-_RESERVED_TAG = re.compile(rf"latest|{LOCAL_TAG}|sha-.*|v?\d+(\.\d+)*([-+].*)?")
-_MAX_TAG: Final = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,79 +130,6 @@ def source_date_of(
     return revision.source_date if revision else int(now())
 
 
-def automatic_tags(revision: Revision | None, default_branch: str) -> tuple[str, ...]:
-    """The tags that follow from git alone.
-
-    The default branch gives `latest` and `sha-<12>`; a tag `v1.2.3` gives `1.2.3`, `1.2`, `1` (not for
-    0.x) and `latest`, as far as no higher release is known; a pre-release only its own version; another
-    branch its slug; a detached commit `sha-<12>`.
-    """
-    if revision is None:
-        return ()
-    tags = _release_tags(revision)
-    if revision.branch and revision.branch == default_branch:
-        tags += ["latest", f"sha-{revision.short}"]
-    elif revision.branch:
-        tags.append(slug(revision.branch))
-    if not tags:
-        tags.append(f"sha-{revision.short}")
-    return tuple(dict.fromkeys(tags))
-
-
-def slug(branch: str) -> str:
-    """A branch's name as a legal tag that can be mistaken for no other kind of tag."""
-    text = re.sub(r"[^a-z0-9._-]+", "-", branch.lower()).strip(".-")[:_MAX_TAG] or "branch"
-    return f"branch-{text}"[:_MAX_TAG] if _RESERVED_TAG.fullmatch(text) else text
-
-
-def version_of(revision: Revision | None) -> str:
-    """The version that the program reports: the release at this commit, else the commit."""
-    if revision is None:
-        return "unknown"
-    releases = sorted(filter(None, map(_parse_version, revision.tags)))
-    version = releases[-1].text if releases else f"sha-{revision.short}"
-    return f"{version}-dirty" if revision.dirty else version
-
-
-@dataclass(frozen=True, order=True)
-class _Version:
-    core: tuple[int, int, int]
-    is_release: bool
-    prerelease: tuple[tuple[int, int, str], ...]
-    text: str
-
-
-def _parse_version(tag: str) -> _Version | None:
-    match = _VERSION.fullmatch(tag)
-    if match is None:
-        return None
-    parts = (match[4] or "").split(".") if match[4] else []
-    # SemVer 2.0.0 section 11: numbers compare as numbers and stand below words.
-    order = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
-    core = (int(match[1]), int(match[2]), int(match[3]))
-    # "+build" is no part of a version's rank, and "+" is not legal in a tag.
-    return _Version(core, not parts, order, tag[1:].partition("+")[0])
-
-
-def _release_tags(revision: Revision) -> list[str]:
-    known = [
-        version for version in map(_parse_version, revision.known_tags) if version and version.is_release
-    ]
-    tags: list[str] = []
-    for version in sorted(filter(None, map(_parse_version, revision.tags)), reverse=True):
-        tags.append(version.text)
-        if not version.is_release:
-            continue
-        major, minor, _ = version.core
-        if not any(other > version for other in known if other.core[:2] == (major, minor)):
-            tags.append(f"{major}.{minor}")
-        if major and not any(other > version for other in known if other.core[0] == major):
-            tags.append(str(major))
-        if not any(other > version for other in known):
-            tags.append("latest")
-    return tags
-
-
 def _image(
     settings: Settings, name: str, image: ImageSettings, revision: Revision | None, source_date: int
 ) -> ImagePlan:
@@ -221,7 +141,7 @@ def _image(
         root=settings.root,
         repository=repository,
         platforms=image.platforms,
-        tags=_tags(image.tags, revision, default_branch, source_date),
+        tags=tags.resolve(image.tags, revision, default_branch, source_date),
         labels=labels,
         annotations={
             **{key: text for key, text in labels.items() if key.startswith(_OCI)},
@@ -240,7 +160,7 @@ def _standard_labels(name: str, revision: Revision | None, source_date: int) -> 
     created = datetime.fromtimestamp(source_date, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     labels = {f"{_OCI}title": name, f"{_OCI}created": created}
     if revision:
-        labels |= {f"{_OCI}revision": revision.commit, f"{_OCI}version": version_of(revision)}
+        labels |= {f"{_OCI}revision": revision.commit, f"{_OCI}version": tags.version_of(revision)}
         if revision.source:
             labels[f"{_OCI}source"] = revision.source
     return labels
@@ -249,55 +169,10 @@ def _standard_labels(name: str, revision: Revision | None, source_date: int) -> 
 def _build_args(image: ImageSettings, revision: Revision | None, source_date: int) -> dict[str, str]:
     own = {
         "COMMIT": revision.commit if revision else "unknown",
-        "VERSION": version_of(revision),
+        "VERSION": tags.version_of(revision),
         "SOURCE_DATE_EPOCH": str(source_date),
     }
     return {**own, **image.build_args}
-
-
-def _tags(
-    templates: Iterable[str], revision: Revision | None, default_branch: str, source_date: int
-) -> tuple[str, ...]:
-    tags: list[str] = []
-    for template in templates:
-        if template == AUTO:
-            tags += automatic_tags(revision, default_branch)
-        else:
-            tags += _expand(template, _fields(revision, source_date))
-    for tag in tags:
-        if not references.is_tag(tag):
-            raise UsageError(
-                f"{tag!r} is not a legal tag", hint="see the setting `tags`; at most 128 of a-z, 0-9, '_.-'"
-            )
-    return tuple(dict.fromkeys(tags))
-
-
-def _fields(revision: Revision | None, source_date: int) -> dict[str, str]:
-    day = datetime.fromtimestamp(source_date, UTC).strftime("%Y%m%d")
-    fields = dict.fromkeys(("branch", "commit", "short", "version", "major", "minor"), "") | {"date": day}
-    if revision is None:
-        return fields
-    fields |= {"branch": slug(revision.branch) if revision.branch else "", "commit": revision.commit}
-    fields |= {"short": revision.short}
-    releases = sorted(filter(None, map(_parse_version, revision.tags)))
-    if releases:
-        major, minor, _ = releases[-1].core
-        fields |= {"version": releases[-1].text, "major": str(major), "minor": f"{major}.{minor}"}
-    return fields
-
-
-def _expand(template: str, fields: Mapping[str, str]) -> list[str]:
-    names = _FIELD.findall(template)
-    unknown = [name for name in names if name not in fields]
-    if unknown:
-        raise UsageError(
-            f"the tag template {template!r} names {unknown[0]!r}",
-            hint=f"known: {', '.join(sorted(fields))}, or `{AUTO}`",
-        )
-    # A template of something that this commit has not (no release, no branch) gives no tag.
-    return (
-        [_FIELD.sub(lambda match: fields[match[1]], template)] if all(fields[name] for name in names) else []
-    )
 
 
 def _refuse_shared_tags(images: Iterable[ImagePlan]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopherwhale import plan
+from gopherwhale import plan, tags
 from gopherwhale.errors import UsageError
 from gopherwhale.git import Revision
 from gopherwhale.platforms import parse
@@ -58,22 +58,22 @@ def made(revision: Revision | None = REVISION, **flags: Any) -> plan.ImagePlan:
 )
 def test_tags_follow_from_git(revision: Revision, expected: list[str]) -> None:
     """Branch, release, pre-release and detached commit each give their tags, and none goes backwards."""
-    assert list(plan.automatic_tags(revision, "main")) == expected
+    assert list(tags.automatic_tags(revision, "main")) == expected
 
 
 @given(st.text(max_size=300))
 def test_any_branch_name_gives_a_legal_tag_that_is_no_other_kind(branch: str) -> None:
     """A hostile branch name is inert, and can never move `latest` or a version."""
-    tag = plan.slug(branch)
+    tag = tags.slug(branch)
     assert is_tag(tag)
     assert tag != "latest"
     assert not tag[0].isdigit() or not tag.replace(".", "").isdigit()
 
 
 @given(st.lists(st.from_regex(r"v[0-9.a-z+-]{0,30}", fullmatch=True), max_size=6))
-def test_any_set_of_git_tags_gives_legal_tags(tags: list[str]) -> None:
+def test_any_set_of_git_tags_gives_legal_tags(names: list[str]) -> None:
     """Odd version tags are left out or made legal."""
-    for tag in plan.automatic_tags(at(*tags), "main"):
+    for tag in tags.automatic_tags(at(*names), "main"):
         assert is_tag(tag)
 
 
@@ -116,9 +116,9 @@ def test_labels_annotations_and_arguments_say_where_the_image_comes_from() -> No
 
 def test_a_dirty_tree_says_so_in_its_version() -> None:
     """The program and the label tell that the commit is not the whole truth."""
-    assert plan.version_of(replace(REVISION, dirty=("main.go",))) == "sha-0123456789ab-dirty"
-    assert plan.version_of(at("v1.0.0", "v1.1.0-rc.1")) == "1.1.0-rc.1"
-    assert plan.version_of(None) == "unknown"
+    assert tags.version_of(replace(REVISION, dirty=("main.go",))) == "sha-0123456789ab-dirty"
+    assert tags.version_of(at("v1.0.0", "v1.1.0-rc.1")) == "1.1.0-rc.1"
+    assert tags.version_of(None) == "unknown"
 
 
 def test_without_a_revision_there_is_a_plan_without_tags() -> None:

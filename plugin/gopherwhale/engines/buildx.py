@@ -6,6 +6,7 @@ pushed from here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -93,7 +94,7 @@ class BuildxEngine:
                     writer.adopt(blob, digest)
             self._check_metadata(export / "metadata.json", layout.root)
         finally:
-            shutil.rmtree(export, ignore_errors=True)
+            _remove(export)
         return Built(
             root=layout.root,
             engine=self.name,
@@ -240,6 +241,13 @@ def _export_folder(image: ImagePlan) -> Path:
 def _fresh_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+
+
+def _remove(export: Path) -> None:
+    shutil.rmtree(export, ignore_errors=True)
+    # Another image of the repository may be exporting beside this one.
+    with contextlib.suppress(OSError):
+        export.parent.rmdir()
 
 
 def _work(image: ImagePlan, progress: buildkit.Progress) -> tuple[PlatformWork, ...]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final
 
 from gopherwhale.errors import LayoutError
+from gopherwhale.oci import strict_json
 from gopherwhale.platforms import Platform, normalise
 from gopherwhale.references import is_digest
 
-MAX_DOCUMENT: Final = 4 * 1024 * 1024
+MAX_DOCUMENT: Final = strict_json.MAX_DOCUMENT
 MAX_SIZE: Final = 2**53
 
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
@@ -35,8 +35,6 @@ MANIFEST_TYPES: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 REFERENCE_TYPE: Final = "vnd.docker.reference.type"
 REFERENCE_DIGEST: Final = "vnd.docker.reference.digest"
 ATTESTATION: Final = "attestation-manifest"
-
-_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def digest_of(data: bytes) -> str:
@@ -61,7 +59,7 @@ class Descriptor:
     digest: str
     size: int
     platform: Platform | None = None
-    annotations: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    annotations: Mapping[str, str] = field(default_factory=lambda: strict_json.NONE)
     artifact_type: str = ""
 
     @property
@@ -133,28 +131,6 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
 
 
-def load_json(raw: bytes, what: str) -> dict[str, Any]:
-    """Read a JSON object within bounds.
-
-    Args:
-        raw: The bytes.
-        what: What they are, for the message.
-
-    Raises:
-        LayoutError: Too large, too deep, not JSON, not an object, or a member stands twice.
-    """
-    if len(raw) > MAX_DOCUMENT:
-        raise LayoutError(f"{what} is larger than {MAX_DOCUMENT} bytes")
-    try:
-        document = json.loads(raw, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise LayoutError(f"{what} is not a sound JSON document: {str(error)[:120]}") from None
-    if not isinstance(document, dict):
-        raise LayoutError(f"{what} is not a JSON object")
-    _refuse_twins(document, what)
-    return document
-
-
 def parse_index(raw: bytes, what: str, media_type: str = "") -> Index:
     """Read an image index.
 
@@ -166,13 +142,18 @@ def parse_index(raw: bytes, what: str, media_type: str = "") -> Index:
     Raises:
         LayoutError: It is no index, is ambiguous or breaks a bound.
     """
-    document = load_json(raw, what)
+    document = strict_json.load_json(raw, what)
     if any(member in document for member in ("config", "layers", "fsLayers")):
         raise LayoutError(f"{what} is ambiguous: an index with a manifest's members")
     own = _agreed_type(document, what, media_type, INDEX_TYPES) or OCI_INDEX
-    entries = tuple(parse_descriptor(entry, what) for entry in _objects(document, "manifests", what))
+    entries = tuple(
+        parse_descriptor(entry, what) for entry in strict_json.objects(document, "manifests", what)
+    )
     return Index(
-        raw=raw, media_type=own, manifests=entries, annotations=_strings(document, "annotations", what)
+        raw=raw,
+        media_type=own,
+        manifests=entries,
+        annotations=strict_json.strings(document, "annotations", what),
     )
 
 
@@ -187,7 +168,7 @@ def parse_manifest(raw: bytes, what: str, media_type: str = "") -> Manifest:
     Raises:
         LayoutError: It is no manifest, is ambiguous, is Docker's schema 1 or breaks a bound.
     """
-    document = load_json(raw, what)
+    document = strict_json.load_json(raw, what)
     if document.get("schemaVersion") == 1 or "fsLayers" in document:
         raise LayoutError(
             f"{what} is a Docker schema 1 manifest", hint="push the image again with any current tool"
@@ -198,13 +179,13 @@ def parse_manifest(raw: bytes, what: str, media_type: str = "") -> Manifest:
     config = document.get("config")
     if not isinstance(config, dict):
         raise LayoutError(f"{what} has no config")
-    layers = tuple(parse_descriptor(entry, what) for entry in _objects(document, "layers", what))
+    layers = tuple(parse_descriptor(entry, what) for entry in strict_json.objects(document, "layers", what))
     return Manifest(
         raw=raw,
         media_type=own,
         config=parse_descriptor(config, what),
         layers=layers,
-        annotations=_strings(document, "annotations", what),
+        annotations=strict_json.strings(document, "annotations", what),
     )
 
 
@@ -214,22 +195,24 @@ def parse_config(raw: bytes, what: str) -> ImageConfig:
     Raises:
         LayoutError: It is no config or breaks a bound.
     """
-    document = load_json(raw, what)
+    document = strict_json.load_json(raw, what)
     process = document.get("config") or {}
     rootfs = document.get("rootfs") or {}
     if not isinstance(process, dict) or not isinstance(rootfs, dict):
         raise LayoutError(f"{what} is not an image config")
     return ImageConfig(
         raw=raw,
-        platform=normalise(*(_text(document, name, what) for name in ("os", "architecture", "variant"))),
-        entrypoint=_list(process, "Entrypoint", what),
-        command=_list(process, "Cmd", what),
-        environment=_list(process, "Env", what),
-        working_dir=_text(process, "WorkingDir", what),
-        user=_text(process, "User", what),
-        labels=_strings(process, "Labels", what),
-        diff_ids=_list(rootfs, "diff_ids", what),
-        created=_text(document, "created", what),
+        platform=normalise(
+            *(strict_json.text(document, name, what) for name in ("os", "architecture", "variant"))
+        ),
+        entrypoint=strict_json.texts(process, "Entrypoint", what),
+        command=strict_json.texts(process, "Cmd", what),
+        environment=strict_json.texts(process, "Env", what),
+        working_dir=strict_json.text(process, "WorkingDir", what),
+        user=strict_json.text(process, "User", what),
+        labels=strict_json.strings(process, "Labels", what),
+        diff_ids=strict_json.texts(rootfs, "diff_ids", what),
+        created=strict_json.text(document, "created", what),
     )
 
 
@@ -241,19 +224,19 @@ def parse_descriptor(document: object, what: str) -> Descriptor:
     """
     if not isinstance(document, dict):
         raise LayoutError(f"{what} holds a descriptor that is no object")
-    _refuse_twins(document, what)
+    strict_json.refuse_twins(document, what)
     digest, size = document.get("digest"), document.get("size")
     if not isinstance(digest, str) or not is_digest(digest):
         raise LayoutError(f"{what} holds the unusable digest {str(digest)[:100]!r}")
     if type(size) is not int or not 0 <= size <= MAX_SIZE:
         raise LayoutError(f"{what} holds the unusable size {str(size)[:40]!r} for {digest}")
     return Descriptor(
-        media_type=_text(document, "mediaType", what),
+        media_type=strict_json.text(document, "mediaType", what),
         digest=digest,
         size=size,
         platform=_platform(document.get("platform"), what),
-        annotations=_strings(document, "annotations", what),
-        artifact_type=_text(document, "artifactType", what),
+        annotations=strict_json.strings(document, "annotations", what),
+        artifact_type=strict_json.text(document, "artifactType", what),
     )
 
 
@@ -262,11 +245,11 @@ def _platform(document: object, what: str) -> Platform | None:
         return None
     if not isinstance(document, dict):
         raise LayoutError(f"{what} holds a platform that is no object")
-    return normalise(*(_text(document, name, what) for name in ("os", "architecture", "variant")))
+    return normalise(*(strict_json.text(document, name, what) for name in ("os", "architecture", "variant")))
 
 
 def _agreed_type(document: dict[str, Any], what: str, outer: str, allowed: frozenset[str]) -> str:
-    inner = _text(document, "mediaType", what)
+    inner = strict_json.text(document, "mediaType", what)
     if inner and outer and inner != outer:
         raise LayoutError(f"{what} is ambiguous: it calls itself {inner}, its descriptor says {outer}")
     agreed = inner or outer
@@ -275,54 +258,3 @@ def _agreed_type(document: dict[str, Any], what: str, outer: str, allowed: froze
             f"{what} has the media type {agreed[:100]!r}, expected one of: {', '.join(sorted(allowed))}"
         )
     return agreed
-
-
-def _text(document: Mapping[str, Any], member: str, what: str) -> str:
-    value = document.get(member)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise LayoutError(f"{what}: {member} is not a string")
-    return value
-
-
-def _list(document: Mapping[str, Any], member: str, what: str) -> tuple[str, ...]:
-    value = document.get(member)
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise LayoutError(f"{what}: {member} is not a list of strings")
-    return tuple(value)
-
-
-def _objects(document: Mapping[str, Any], member: str, what: str) -> Sequence[object]:
-    value = document.get(member)
-    if not isinstance(value, list):
-        raise LayoutError(f"{what} has no list {member!r}")
-    return value
-
-
-def _strings(document: Mapping[str, Any], member: str, what: str) -> Mapping[str, str]:
-    value = document.get(member)
-    if value is None:
-        return _NONE
-    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-        raise LayoutError(f"{what}: {member} is not a map of strings")
-    return MappingProxyType(value)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("a member stands twice in one object")
-    return document
-
-
-def _refuse_twins(document: Mapping[str, Any], what: str) -> None:
-    # Go's decoder matches names whatever their case, so "Layers" beside "layers" has two readings.
-    if len({name.casefold() for name in document}) != len(document):
-        raise LayoutError(f"{what} is ambiguous: two members differ in case alone")
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

@@ -28,15 +28,15 @@ from gopherwhale.oci.documents import (
     Manifest,
     digest_of,
     encode,
-    load_json,
     parse_index,
     parse_manifest,
 )
-from gopherwhale.oci.source import CHUNK, ImageSource, read_document
+from gopherwhale.oci.files import PARTIAL, write_atomically
+from gopherwhale.oci.source import ImageSource, read_document
+from gopherwhale.oci.strict_json import load_json
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 VERSION: Final = "1.0.0"
-_PARTIAL: Final = ".partial-"
 _MAX_DEPTH: Final = 4
 _MAX_MANIFESTS: Final = 1024
 _OWN_NAME = re.compile(r"[a-f0-9]{64,128}|\.partial-.*")
@@ -175,7 +175,7 @@ class LayoutWriter:
     def partial(self) -> Iterator[IO[bytes]]:
         """A file to write a blob into before its digest is known; it is removed unless kept."""
         folder = self.path / "blobs" / "sha256"
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=_PARTIAL, delete=False) as stream:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=PARTIAL, delete=False) as stream:
             try:
                 yield stream
             finally:
@@ -245,7 +245,7 @@ class LayoutWriter:
         for blob in (self.path / "blobs").glob("*/*"):
             if blob not in keep and _OWN_NAME.fullmatch(blob.name):
                 blob.unlink()
-        for leftover in self.path.glob(f"{_PARTIAL}*"):
+        for leftover in self.path.glob(f"{PARTIAL}*"):
             leftover.unlink()
 
 
@@ -284,31 +284,3 @@ def writing(path: Path) -> Iterator[LayoutWriter]:
     finally:
         if not existed and not (path / "index.json").exists():
             shutil.rmtree(path, ignore_errors=True)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file by new bytes in one rename, so that a reader sees the old or the new whole.
-
-    Raises:
-        OSError: The folder cannot be written; the old file stands.
-    """
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=_PARTIAL, delete=False) as stream:
-        try:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-            os.fchmod(stream.fileno(), 0o644)
-            Path(stream.name).replace(path)
-        except BaseException:
-            Path(stream.name).unlink(missing_ok=True)
-            raise
-
-
-def copy_stream(source: IO[bytes], target: IO[bytes]) -> tuple[str, int]:
-    """Copy a stream to its end and return its sha256 digest and size in bytes."""
-    hasher, size = hashlib.sha256(), 0
-    while chunk := source.read(CHUNK):
-        hasher.update(chunk)
-        target.write(chunk)
-        size += len(chunk)
-    return f"sha256:{hasher.hexdigest()}", size

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from gopherwhale.engines import bounded
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-S", bounded.__file__, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_exit_code_is_the_commands(code: int) -> None:
+    """What the command answered is passed on, output and all."""
+    done = run("30", sys.executable, "-c", f"print('out'); raise SystemExit({code})")
+    assert (done.returncode, done.stdout) == (code, "out\n")
+
+
+def test_a_command_over_its_time_is_stopped() -> None:
+    """Past the limit the command is killed and the code is 124, as timeout(1) has it."""
+    assert run("0.2", sys.executable, "-c", "import time; time.sleep(60)").returncode == bounded.TIMED_OUT
+
+
+def test_a_signal_reaches_the_command() -> None:
+    """Being told to stop, it takes the command with it."""
+    script = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-I", "-S", bounded.__file__, "60", sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        assert process.wait(timeout=30) == 7

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import csv
+import itertools
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gopherwhale import plan
+from gopherwhale.engines.buildx import BuildxEngine
+from gopherwhale.errors import MissingToolError, UsageError
+from gopherwhale.settings import load
+from tests.unit.test_plan import REVISION
+
+
+def image(root: Path = Path("/r/hello"), **flags: Any) -> plan.ImagePlan:
+    resolved = load(root, flags={"repository": "acme/hello", **flags})
+    return plan.make(resolved, REVISION, source_date=5).images[0]
+
+
+def command(**flags: Any) -> list[str]:
+    (found,) = BuildxEngine({}).commands(image(**flags))
+    return found
+
+
+def values(arguments: list[str], flag: str) -> list[str]:
+    return [after for before, after in itertools.pairwise(arguments) if before == flag]
+
+
+def test_one_command_builds_every_platform_into_a_layout_and_pushes_nothing() -> None:
+    """The whole image is one buildx build whose output is an OCI layout."""
+    arguments = command(platforms=["linux/amd64", "linux/arm/v7"], target="final", builder="big")
+    assert arguments[:3] == ["docker", "buildx", "build"]
+    assert values(arguments, "--platform") == ["linux/amd64,linux/arm/v7"]
+    (output,) = values(arguments, "--output")
+    assert output.startswith("type=oci,tar=false,dest=/r/hello/dist/.export/hello/layout")
+    assert values(arguments, "--file") == ["/r/hello/Dockerfile"]
+    assert values(arguments, "--target") == ["final"]
+    assert values(arguments, "--builder") == ["big"]
+    assert arguments[-1] == "/r/hello"
+    assert not {"--push", "--load", "--tag"} & set(arguments)
+
+
+def test_arguments_labels_and_annotations_are_those_of_the_plan() -> None:
+    """Arguments reach the Dockerfile, labels the config, and annotations index and manifests."""
+    arguments = command(build_args=["GO_VERSION=1.26.8"])
+    assert f"COMMIT={REVISION.commit}" in values(arguments, "--build-arg")
+    assert "GO_VERSION=1.26.8" in values(arguments, "--build-arg")
+    assert "SOURCE_DATE_EPOCH=5" in values(arguments, "--build-arg")
+    assert f"org.opencontainers.image.revision={REVISION.commit}" in values(arguments, "--label")
+    (output,) = values(arguments, "--output")
+    for level in ("annotation-index", "annotation-manifest"):
+        assert f"{level}.org.opencontainers.image.revision={REVISION.commit}" in output
+
+
+def test_one_platform_gives_an_index_too() -> None:
+    """A single platform is no other kind of image."""
+    assert "BUILDKIT_MULTI_PLATFORM=1" in values(command(platforms=["linux/arm64"]), "--build-arg")
+
+
+def test_caches_secrets_and_attestations_are_passed_on() -> None:
+    """Every setting of BuildKit's reaches its flag."""
+    arguments = command(
+        cache_from=["type=gha,scope=a", "acme/cache"],
+        cache_to="type=gha,mode=max",
+        secrets=["id=netrc,src=/x"],
+        provenance=True,
+        sbom=True,
+    )
+    assert values(arguments, "--cache-from") == ["type=gha,scope=a", "type=registry,ref=acme/cache"]
+    assert values(arguments, "--cache-to") == ["type=gha,mode=max"]
+    assert values(arguments, "--secret") == ["id=netrc,src=/x"]
+    assert {"--provenance=true", "--sbom=true"} <= set(arguments)
+
+
+def test_without_provenance_none_is_attached() -> None:
+    """BuildKit's default would put `unknown/unknown` entries into the index (buildx#1509)."""
+    assert {"--provenance=false", "--sbom=false"} <= set(command())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "type=s3,secret_access_key=hunter2",
+        "type=gha,token=hunter2",
+        "type=azblob,secret_access_key=hunter2,x=y",
+    ],
+)
+def test_a_credential_in_a_cache_option_is_refused_and_not_shown(option: str) -> None:
+    """It would stand in argv for every process to read (CVE-2025-0495)."""
+    for flags in ({"cache_to": option}, {"cache_from": [option]}):
+        with pytest.raises(UsageError) as caught:
+            command(**flags)
+        assert "hunter2" not in str(caught.value)
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z.]{1,8}", fullmatch=True),
+        st.text(st.characters(blacklist_categories=("Cs", "Cc")) | st.just("\n"), max_size=12),
+        max_size=4,
+    )
+)
+def test_any_annotation_survives_the_comma_separated_output(annotations: Mapping[str, str]) -> None:
+    """Commas, quotes and line ends are quoted as BuildKit's CSV reader expects."""
+    from gopherwhale.engines.buildx import _fields  # noqa: PLC0415
+
+    joined = ",".join(f"{key}={value}" for key, value in _fields({"type": "oci", **annotations}).items())
+    (row,) = list(csv.reader([joined], strict=True)) or [[]]
+    assert dict(field.split("=", 1) for field in row) == {"type": "oci", **annotations}
+
+
+def fake_docker(folder: Path, script: str) -> dict[str, str]:
+    """A docker client that answers as the script says: the fault cannot be had from a real one."""
+    path = folder / "docker"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_without_a_client_the_error_says_so(tmp_path: Path) -> None:
+    """No docker on PATH is exit code 14, not a traceback."""
+    with pytest.raises(MissingToolError, match="no docker on PATH"):
+        BuildxEngine({"PATH": str(tmp_path)}).check()
+
+
+def test_an_engine_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    """The client is there, the daemon is not: its own words are shown."""
+    environment = fake_docker(tmp_path, 'echo "Cannot connect to the Docker daemon" >&2; exit 1')
+    with pytest.raises(MissingToolError, match="Cannot connect|no buildx"):
+        BuildxEngine(environment).check()
+
+
+def test_a_docker_that_cannot_export_a_layout_says_what_mends_it(tmp_path: Path) -> None:
+    """Without the containerd image store, the one command that helps is printed (buildx#1996)."""
+    environment = fake_docker(
+        tmp_path,
+        'case "$*" in\n'
+        '*"buildx inspect"*) printf "Name: default\\nDriver: docker\\n\\nNodes:\\n"'
+        ' && printf "Name: default\\nEndpoint: default\\n";;\n'
+        '*"buildx ls"*) echo "NAME/NODE DRIVER/ENDPOINT STATUS BUILDKIT PLATFORMS";;\n'
+        '*info*) echo \'{"ServerVersion":"26.1.5","DriverStatus":[["Backing Filesystem","extfs"]]}\';;\n'
+        "*) exit 9;;\nesac",
+    )
+    engine = BuildxEngine(environment)
+    root = tmp_path / "r"
+    root.mkdir()
+    with pytest.raises(MissingToolError) as caught:
+        engine._builder(image(root))  # noqa: SLF001 -- the step before the build
+    assert "docker buildx create --name gopherwhale --driver docker-container" in str(caught.value)
+    assert shutil.which("docker", path=environment["PATH"]) == str(tmp_path / "docker")

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "plugin" / "gopherwhale"
+
+FORBIDDEN = [
+    ("errors.py", "import invoke"),
+    ("platforms.py", "from gopherwhale.app import push"),
+    ("references.py", "import gopherwhale.tasks"),
+    ("settings_new.py", "from pydantic import BaseModel"),
+    ("plan.py", "from gopherwhale import engines"),
+    ("plan.py", "from gopherwhale.pipeline import Engine"),
+    ("git.py", "from gopherwhale.plan import make"),
+    ("platforms.py", "from gopherwhale.settings import load"),
+    ("references.py", "from gopherwhale.oci import layout"),
+    ("pipeline.py", "from gopherwhale.engines.buildx import BuildxEngine"),
+    ("pipeline.py", "import python_on_whales"),
+    ("commands.py", "import nox"),
+    ("oci/layout.py", "from gopherwhale.settings import load"),
+    ("oci/layout.py", "from gopherwhale.plan import make"),
+    ("oci/layout.py", "import gopherwhale.verify.image"),
+    ("oci/registry.py", "import urllib3"),
+    ("oci/push.py", "from docker import auth"),
+    ("oci/documents.py", "from gopherwhale.engines import choose"),
+    ("verify/judge.py", "from gopherwhale import pipeline"),
+    ("verify/judge.py", "from gopherwhale.settings import load"),
+    ("verify/judge.py", "from gopherwhale.tasks import namespace"),
+]
+
+
+def ruff(folder: Path, *files: Path) -> str:
+    beside = Path(sys.executable).with_name("ruff")
+    command = [str(beside) if beside.exists() else "ruff", "check", "--no-cache", "--select", "TID251"]
+    done = subprocess.run(
+        [*command, *map(str, files)], capture_output=True, text=True, check=False, cwd=folder, timeout=120
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package and its configuration, to plant imports in."""
+    folder = tmp_path_factory.mktemp("house")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copytree(PACKAGE, folder / "plugin" / "gopherwhale")
+    return folder
+
+
+def test_the_house_as_it_stands_has_no_forbidden_import(copy: Path) -> None:
+    """Every arrow points the right way."""
+    assert "All checks passed" in ruff(copy, copy / "plugin")
+
+
+@pytest.mark.parametrize(("module", "line"), FORBIDDEN)
+def test_a_forbidden_import_is_caught(copy: Path, module: str, line: str) -> None:
+    """Each wall of the house is held by ruff, not by good will."""
+    path = copy / "plugin" / "gopherwhale" / module
+    before = path.read_text() if path.exists() else None
+    try:
+        path.write_text(f"{before or ''}\n{line}\n")
+        assert "TID251" in ruff(copy, path)
+    finally:
+        if before is None:
+            path.unlink()
+        else:
+            path.write_text(before)
+
+
+def test_each_outside_package_has_the_importer_that_contributing_names() -> None:
+    """The table of CONTRIBUTING.md is what the code does."""
+    homes = {
+        "python_on_whales": {"engines/buildx.py"},
+        "invoke": {"tasks.py", "__main__.py"},
+        "nox": {"nox.py"},
+        "urllib3": {"oci/transport.py"},
+        "docker": {"oci/credentials.py"},
+        "pydantic": {"settings.py"},
+    }
+    found: dict[str, set[str]] = {name: set() for name in homes}
+    for path in PACKAGE.rglob("*.py"):
+        for name in imported(path) & set(homes):
+            found[name].add(str(path.relative_to(PACKAGE)))
+    assert found == homes
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+def test_every_test_says_in_a_sentence_what_holds() -> None:
+    """A test without a docstring is one that nobody can judge."""
+    silent = [
+        f"{path.name}:{node.lineno} {node.name}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+def test_no_module_has_grown_out_of_its_room() -> None:
+    """A module over 300 lines holds two things."""
+    long = {
+        str(path.relative_to(PACKAGE)): lines
+        for path in PACKAGE.rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 300
+    }
+    assert long == {}
+
+
+def test_readme_and_contributing_name_what_is_there() -> None:
+    """A file that the papers point to exists."""
+    for name in ("README.md", "CONTRIBUTING.md"):
+        for target in (ROOT / name).read_text().split("](")[1:]:
+            path = target.partition(")")[0]
+            assert path.startswith("http") or (ROOT / path).exists(), path
