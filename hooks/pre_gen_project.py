@@ -200,7 +200,7 @@ def gopherwhale_requirement(answers: Answers) -> str | None:
     """A requirement by PEP 508 that holds no quote and no password."""
     if _REQUIREMENT.fullmatch(str(answers["gopherwhale_requirement"])):
         return None
-    return "type 'gopherwhale', 'gopherwhale>=0.1,<1' or 'gopherwhale @ https://…'; no password in it"
+    return "type 'gopherwhale', 'gopherwhale>=0.1,<1' or 'gopherwhale @ https://...', with no password in it"
 
 
 CHECKS: Final[Mapping[str, Callable[[Answers], str | None]]] = {

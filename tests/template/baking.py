@@ -1,0 +1,79 @@
+"""Bake the template as a user would, away from that user's own configuration."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from cookiecutter.main import cookiecutter
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+TEMPLATE: Final = ROOT / "<<cookiecutter.project>>"
+HOOKS: Final = ROOT / "hooks"
+
+REGISTRIES: Final = ("ghcr", "dockerhub", "ecr", "other")
+LICENSES: Final = ("Apache-2.0", "MIT", "BSD-3-Clause", "none")
+BUILDERS: Final = ("alpine", "debian")
+TIME_ZONES: Final = ("no", "yes")
+
+
+def bake(output: Path, **answers: str) -> Path:
+    """Make a repository below `output` from the answers given, the rest at their defaults."""
+    return bake_with(output, answers)
+
+
+def bake_with(
+    output: Path,
+    answers: Mapping[str, str],
+    *,
+    defaults: Mapping[str, str] | None = None,
+    force: bool = False,
+) -> Path:
+    """Make a repository below `output` and give its folder.
+
+    Args:
+        output: The folder to make it in; cookiecutter's own files lie beside it, in `.cookiecutter-*`.
+        answers: The answers given on the command line.
+        defaults: The answers in the user's configuration.
+        force: Whether to write into a folder that exists.
+
+    Raises:
+        cookiecutter.exceptions.CookiecutterException: The template refuses the answers.
+    """
+    own = output.parent / f".cookiecutter-{output.name}"
+    own.mkdir(exist_ok=True, parents=True)
+    configuration: dict[str, Any] = {
+        "default_context": dict(defaults or {}),
+        "replay_dir": str(own / "replay"),
+        "cookiecutters_dir": str(own / "templates"),
+    }
+    # JSON is YAML.
+    (own / "config.yaml").write_text(json.dumps(configuration), encoding="utf-8")
+    result = cookiecutter(
+        str(ROOT),
+        no_input=True,
+        extra_context=dict(answers),
+        output_dir=str(output),
+        config_file=str(own / "config.yaml"),
+        overwrite_if_exists=force,
+    )
+    return Path(result)
+
+
+def covering() -> Iterator[dict[str, str]]:
+    """Answers in which every two values of two choices meet at least once."""
+    for i, j in itertools.product(range(len(REGISTRIES)), range(len(LICENSES))):
+        yield {
+            "registry": REGISTRIES[i],
+            "license": LICENSES[j],
+            "builder": BUILDERS[(i + j) % 2],
+            "time_zones": TIME_ZONES[(i + j // 2) % 2],
+        }
+
+
+def files(folder: Path) -> list[Path]:
+    """Every file below a folder, in order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
