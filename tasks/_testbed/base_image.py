@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from gopherwhale.errors import MissingToolError
+from tasks._testbed import mounts
 from tasks._testbed.commands import run
 from tasks._testbed.packages import sources
 from tasks._testbed.places import Places
@@ -105,6 +106,7 @@ def ensure(
     Raises:
         MissingToolError: It cannot be made.
     """
+    _remove_litter(places.cache)
     names = toolchain.image_names()
     if not all(_has_image(name, docker) for name in names):
         base = _base_archive(places, say)
@@ -124,6 +126,16 @@ def extra_certificates(theirs: str, ours: str) -> tuple[str, ...]:
     """Give the certificates that stand in our bundle and not in theirs, each as PEM text."""
     known = {"".join(block.split()) for block in _PEM.findall(theirs)}
     return tuple(block for block in _PEM.findall(ours) if "".join(block.split()) not in known)
+
+
+def _remove_litter(cache: Path) -> None:
+    """Remove what a killed `up` left: debootstrap may even have left /proc mounted in its folder."""
+    for folder in (*cache.glob("image-*"), *cache.glob("debootstrap-*")):
+        mounts.clear(folder)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        else:
+            folder.unlink()
 
 
 def _installed_package() -> Path | None:

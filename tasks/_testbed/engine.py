@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tasks._testbed import bridge
+from tasks._testbed import bridge, mounts
 from tasks._testbed.places import Places
 from tasks._testbed.processes import Service, owned_pid, stop
 
@@ -26,8 +26,9 @@ def start(places: Places) -> tuple[str, int]:
         MissingToolError: It did not start.
     """
     network = bridge.name_of(places.folder)
-    bridge.create(network)
+    # The folder first: while it is there, `end` knows that there is something to end.
     run = places.open_run()
+    bridge.create(network)
     address = f"unix://{run / 'docker.sock'}"
     configuration = places.folder / "daemon.json"
     configuration.write_text(
@@ -87,15 +88,18 @@ def running(places: Places) -> bool:
 
 
 def end(places: Places) -> bool:
-    """Stop the engine, its containerd where dockerd was killed and left it, and remove its bridge.
+    """Stop the engine and what it leaves where it was killed: its containerd, mounts, sockets and bridge.
 
     Returns:
         Whether it ran.
     """
+    if not os.path.lexists(places.run):
+        return False
     ran = stop(places.pid_file(NAME), str(places.folder / "daemon.json"), timeout=60)
-    if places.run.exists():
-        exec_root = Path(os.path.realpath(places.run)) / "exec"
-        stop(exec_root / "containerd/containerd.pid", str(exec_root), timeout=30)
+    exec_root = Path(os.path.realpath(places.run)) / "exec"
+    stop(exec_root / "containerd/containerd.pid", str(exec_root), timeout=30)
+    mounts.clear(exec_root)
+    mounts.clear(places.data)
     places.remove_run()
     bridge.remove(bridge.name_of(places.folder))
     return ran

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gopherwhale.errors import UsageError
-from tasks._testbed import base_image, bridge, engine, packages
+from tasks._testbed import base_image, bridge, engine, mounts, packages
 from tasks._testbed.base_image import Toolchain
 from tasks._testbed.machine import Machine
 from tasks._testbed.places import Places
@@ -63,7 +63,7 @@ def down(places: Places, say: Say, *, purge: bool = False) -> None:
     with _alone(places):
         say("the testbed is down" if _end_services(places) else "the testbed was down already")
         if purge:
-            _refuse_mounts(places.folder, Path("/proc/self/mounts").read_text(encoding="utf-8"))
+            _refuse_mounts(places.folder)
             shutil.rmtree(places.folder)
             say(f"removed {places.folder}")
 
@@ -105,8 +105,7 @@ def _end_services(places: Places) -> bool:
     # First of all: nobody shall be led to an engine that is about to go.
     places.state.unlink(missing_ok=True)
     registry_ran = stop(*_registry(places), timeout=20)
-    ran = engine.end(places) if places.pid_file(engine.NAME).exists() or places.run.is_symlink() else False
-    return ran or registry_ran
+    return engine.end(places) or registry_ran
 
 
 def _registry(places: Places) -> tuple[Path, str]:
@@ -121,9 +120,7 @@ def _alone(places: Places) -> Iterator[None]:
         yield
 
 
-def _refuse_mounts(folder: Path, mounts: str) -> None:
-    below = [line.split()[1] for line in mounts.splitlines() if line.split()[1].startswith(f"{folder}/")]
-    if below:
-        raise UsageError(
-            f"{below[0]} is still mounted", hint="unmount it, then run `invoke testbed.down --purge`"
-        )
+def _refuse_mounts(folder: Path) -> None:
+    for mount in mounts.below(mounts.here(), folder):
+        hint = "unmount it, then run `invoke testbed.down --purge`"
+        raise UsageError(f"{mount.point} is still mounted", hint=hint)
