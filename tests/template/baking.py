@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from cookiecutter.main import cookiecutter
@@ -18,6 +19,24 @@ REGISTRIES: Final = ("ghcr", "dockerhub", "ecr", "other")
 LICENSES: Final = ("Apache-2.0", "MIT", "BSD-3-Clause", "none")
 BUILDERS: Final = ("alpine", "debian")
 TIME_ZONES: Final = ("no", "yes")
+
+GOOD: Final[Mapping[str, Any]] = {
+    "project": "hello",
+    "__project_as_typed": "hello",
+    "description": "A service",
+    "owner": "acme",
+    "registry": "ghcr",
+    "image": "ghcr.io/acme/hello",
+    "module": "github.com/acme/hello",
+    "platforms": "linux/amd64",
+    "go_version": "1.27.3",
+    "builder": "alpine",
+    "time_zones": False,
+    "license": "MIT",
+    "author": "Somebody",
+    "default_branch": "main",
+    "gopherwhale_requirement": "gopherwhale",
+}
 
 
 def bake(output: Path, **answers: str) -> Path:
@@ -77,3 +96,10 @@ def covering() -> Iterator[dict[str, str]]:
 def files(folder: Path) -> list[Path]:
     """Every file below a folder, in order."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def problems(hook: ModuleType, key: str, value: str) -> list[str]:
+    """What the hook says of good answers of which one is spoilt, as it was typed."""
+    where = "__project_as_typed" if key == "project" else key
+    lines: list[str] = hook.problems({**GOOD, where: value})
+    return lines
