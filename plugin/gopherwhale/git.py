@@ -94,6 +94,9 @@ def browsable(remote: str) -> str:
     Returns:
         As `https://host/acme/hello`; empty for a path on disk.
     """
+    # An "@" behind the host is a password that a "/" in it or in the user's name has cut in two.
+    if "@" in remote.rpartition("://")[2].partition("/")[2]:
+        return ""
     if "://" not in remote:
         match = _SCP.fullmatch(remote)
         return f"https://{match[1]}/{match[2].removesuffix('.git').strip('/')}" if match else ""

@@ -128,6 +128,8 @@ def test_a_damaged_repository_is_our_error(repository: Path) -> None:
         ("/srv/git/hello.git", ""),
         ("file:///srv/git/hello.git", ""),
         ("https://host.example:port/x", ""),
+        ("https://0/:hunter2@host.example/acme/hello.git", ""),
+        ("a/b:hunter2@host.example:x", ""),
         ("", ""),
     ],
 )

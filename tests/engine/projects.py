@@ -1,0 +1,101 @@
+"""Baked repositories and the installed package, for tests that do the main job as a user would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.conftest import AMBIENT
+from tests.template.baking import ROOT, bake
+
+SECONDS: Final = 900.0
+PLATFORMS: Final = "linux/amd64,linux/arm64,linux/arm/v7"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """The package as it is published: a wheel, installed by pip into an environment of its own.
+
+    Attributes:
+        bin: The environment's folder of programs.
+        wheels: The folder that stands in for the index, for pip and for nox.
+    """
+
+    bin: Path
+    wheels: Path
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """`base` with the programs in front of PATH and the wheel where pip finds it."""
+        links = " ".join(filter(None, (str(self.wheels), AMBIENT.get("PIP_FIND_LINKS", ""))))
+        return {**base, "PATH": f"{self.bin}{os.pathsep}{base['PATH']}", "PIP_FIND_LINKS": links}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A repository that the template made, under git, and the way to call commands in it."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the repository, to whatever end."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def good(self, *command: str, **variables: str) -> str:
+        """Run a command that must succeed, and give its output."""
+        done = self.run(*command, **variables)
+        assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def commit(self, message: str) -> None:
+        """Commit everything, as somebody."""
+        identity = ("-c", "user.name=t", "-c", "user.email=t@example.invalid")
+        self.good("git", "add", "--all")
+        self.good("git", *identity, "commit", "--quiet", "--message", message)
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Change a file in one place that must be there."""
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{file} does not hold {old!r}"
+        path.write_text(text.replace(old, new))
+
+
+def install(folder: Path) -> Installed:
+    """Build the wheel and install it by name."""
+    wheels, home = folder / "wheels", folder / "environment"
+    links = " ".join(filter(None, (str(wheels), AMBIENT.get("PIP_FIND_LINKS", ""))))
+    environment = {**os.environ, "PIP_FIND_LINKS": links}
+    commands = (
+        (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(ROOT)),
+        (sys.executable, "-m", "venv", str(home)),
+        (str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "gopherwhale[nox]"),
+    )
+    for command in commands:
+        subprocess.run(command, check=True, env=environment, timeout=SECONDS, cwd=folder)
+    return Installed(bin=home / "bin", wheels=wheels)
+
+
+def make(
+    folder: Path, environment: Mapping[str, str], go_version: str, image: str, **answers: str
+) -> Project:
+    """Bake a repository for the testbed's base image and commit it."""
+    given = {"builder": "debian", "go_version": go_version, "image": image, "platforms": PLATFORMS, **answers}
+    project = Project(folder=bake(folder, **given), environment=environment)
+    project.good("git", "init", "--quiet", "--initial-branch", "main")
+    project.commit("first")
+    return project

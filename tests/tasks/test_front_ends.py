@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke import Program
+
+from gopherwhale import app
+from gopherwhale.commands import COMMANDS
+from gopherwhale.errors import AuthenticationError, BuildError, ExitCode, RegistryError, VerificationError
+from gopherwhale.tasks import namespace
+
+NAMES = [f"docker.{command.name}" for command in COMMANDS]
+TASKS = "from gopherwhale.tasks import namespace\n\nns = namespace()\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Go repository with the two files, and the process in it."""
+    (tmp_path / "go.mod").write_text("module example.invalid/hello\n")
+    (tmp_path / "gopherwhale.toml").write_text('repository = "acme/hello"\n')
+    (tmp_path / "tasks.py").write_text(TASKS)
+    (tmp_path / "noxfile.py").write_text("from gopherwhale.nox import register\n\nregister()\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(*arguments: str) -> int:
+    """What `invoke ARGUMENTS` exits with, in this process."""
+    with pytest.raises(SystemExit) as caught:
+        Program(namespace=namespace()).run(["invoke", *arguments])
+    return int(caught.value.code or 0)
+
+
+def run(*command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **(environment or {})},
+    )
+
+
+def seen(monkeypatch: pytest.MonkeyPatch, function: str) -> list[tuple[app.Request, dict[str, Any]]]:
+    """What a command's function of the application is called with."""
+    calls: list[tuple[app.Request, dict[str, Any]]] = []
+
+    def record(request: app.Request, **own: Any) -> ExitCode:
+        calls.append((request, own))
+        return ExitCode.GOOD
+
+    monkeypatch.setattr(app, function, record)
+    return calls
+
+
+@pytest.mark.parametrize("command", [("invoke", "--list"), ("gopherwhale", "--list")])
+def test_every_command_is_listed(repository: Path, command: tuple[str, ...]) -> None:
+    """A tasks.py of two lines and the console script offer the same."""
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in NAMES), repository
+
+
+def test_every_command_is_a_nox_session(repository: Path) -> None:
+    """register() gives the sessions, and a bare `nox` runs none of them."""
+    done = run("nox", "-l")
+    assert done.returncode == 0, done.stderr
+    assert all(f"- docker-{command.name} ->" in done.stdout for command in COMMANDS), repository
+
+
+def test_listing_imports_nothing_heavy(repository: Path) -> None:
+    """`invoke --list` pays for invoke alone: neither pydantic nor Docker's client is imported."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "invoke", "--list"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=repository,
+    )
+    modules = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert "gopherwhale.tasks" in modules
+    assert not {"pydantic", "python_on_whales", "urllib3", "docker", "rich", "gopherwhale.app"} & modules
+
+
+def test_flags_reach_the_settings(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each flag overrides the setting that it is named for; what is not given says nothing."""
+    calls = seen(monkeypatch, "push")
+    code = call(
+        "docker.push", "--platform", "linux/arm64", "--platform=linux/amd64", "--tag", "x", "--image", "a",
+        "--build-arg", "A=b", "--allow-dirty", "--insecure", "host.example:5000", "--format", "json",
+    )  # fmt: skip
+    assert code == 0
+    (request, own) = calls[0]
+    assert request.images == ("a",)
+    assert request.start == repository
+    assert own == {}
+    assert {key: value for key, value in request.flags.items() if value} == {
+        "platforms": ["linux/arm64", "linux/amd64"],
+        "tags": ["x"],
+        "build_args": ["A=b"],
+        "allow_dirty": True,
+        "insecure": ["host.example:5000"],
+    }
+    assert request.flags["repository"] is None
+    assert request.console.format == "json"
+
+
+@pytest.mark.parametrize(
+    ("words", "sources"),
+    [
+        ([], ()),
+        (["oci:dist/x"], ("oci:dist/x",)),
+        (["oci:a", "--expect", "any", "oci-archive:b"], ("oci:a", "oci-archive:b")),
+        (["--expect", "any", "docker://acme/x:1"], ("docker://acme/x:1",)),
+    ],
+)
+def test_sources_are_words_that_may_be_left_out_or_repeated(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], sources: tuple[str, ...]
+) -> None:
+    """`docker.verify-arch [SOURCE...]`, which invoke's own positional arguments cannot say."""
+    calls = seen(monkeypatch, "verify_arch")
+    assert call("docker.verify-arch", *words) == 0
+    assert tuple(calls[0][1].get("source") or ()) == sources, repository
+
+
+def test_a_task_behind_the_sources_is_a_task(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word that names a task starts that task, as everywhere in invoke."""
+    verified, planned = seen(monkeypatch, "verify_arch"), seen(monkeypatch, "show_plan")
+    assert call("docker.verify-arch", "oci:a", "docker.plan", "--image", "b") == 0
+    assert verified[0][1]["source"] == ["oci:a"]
+    assert planned[0][0].images == ("b",), repository
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (VerificationError("it is wrong", hint="mend it"), 10),
+        (BuildError("it is wrong", hint="mend it"), 11),
+        (RegistryError("it is wrong", hint="mend it"), 12),
+        (AuthenticationError("it is wrong", hint="mend it"), 13),
+    ],
+)
+def test_an_error_is_two_lines_and_the_code_of_its_class(
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    code: int,
+) -> None:
+    """What failed and what to do go to stderr, and no traceback."""
+
+    def fail(_request: app.Request) -> ExitCode:
+        raise error
+
+    monkeypatch.setattr(app, "push", fail)
+    assert call("docker.push") == code
+    assert capsys.readouterr().err == "gopherwhale: it is wrong\n  mend it\n", repository
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("docker.plan", "--format", "xml"), "--format 'xml' is not known"),
+        (("docker.plan", "--platform", "linux/arm65"), "the command line: platforms"),
+        (("docker.plan", "--image", "nope"), "there is no image 'nope'"),
+        (("docker.push",), "has no tag"),
+        (("docker.cross-build", "--image", "hello", "--engine", "podman"), "the command line"),
+        (("docker.verify-arch",), "is not an OCI image layout"),
+        (("docker.verify-arch", "./nothing-here"), "neither a folder nor a file"),
+        (("docker.verify-arch", "Acme/UPPER"), "is not an image reference"),
+    ],
+)
+def test_a_users_mistake_is_told_in_a_line(
+    repository: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    """Wrong flags, names and places end with exit code 2 or 10 and say what is wrong."""
+    assert call(*arguments) in (2, 10), repository
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "Traceback" not in shown
+
+
+def test_the_plan_is_printed_and_nothing_runs(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """docker.plan shows the exact command, and as JSON the settings it came from."""
+    assert call("docker.plan", "--engine", "buildx") == 0
+    shown = capsys.readouterr().out
+    assert "docker buildx build" in shown
+    assert "linux/amd64, linux/arm64" in shown
+    assert call("docker.plan", "--engine", "buildx", "--format", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["settings"]["images"]["hello"]["repository"] == "acme/hello"
+    assert document["commands"]["hello"][0][:3] == ["docker", "buildx", "build"]
+    assert not (repository / "dist").exists()
+
+
+def test_invokes_configuration_is_read(repository: Path) -> None:
+    """`gopherwhale:` in invoke.yaml stands between the file and the environment."""
+    (repository / "invoke.yaml").write_text(
+        "gopherwhale:\n  platforms: [linux/s390x]\n  build_args:\n    A: '1.20'\n  engine: buildx\n"
+    )
+    done = run("invoke", "docker.plan", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    image = json.loads(done.stdout)["images"][0]
+    assert image["platforms"] == ["linux/s390x"]
+    assert image["build_args"]["A"] == "1.20"
+    again = run(
+        "invoke", "docker.plan", "--format", "json", environment={"GOPHERWHALE_PLATFORMS": "linux/amd64"}
+    )
+    assert json.loads(again.stdout)["images"][0]["platforms"] == ["linux/amd64"]
+
+
+def test_a_version_that_yaml_made_a_number_is_refused(repository: Path) -> None:
+    """YAML of invoke turns 1.20 into 1.2; that is not passed on in silence."""
+    (repository / "invoke.yaml").write_text("gopherwhale:\n  build_args:\n    GO_VERSION: 1.20\n")
+    done = run("invoke", "docker.plan")
+    assert done.returncode == 2
+    assert "invoke's configuration: build_args" in done.stderr
+    assert "quotes" in done.stderr
