@@ -67,7 +67,7 @@ _BUILD: Final = (
     ),
     Flag(name="repository", kind="text", help="registry/name to push to", setting="repository"),
     Flag(name="tag", kind="list", help="a tag, instead of those of git (repeatable)", setting="tags"),
-    Flag(name="engine", kind="text", help="what builds: auto or buildx", setting="engine"),
+    Flag(name="engine", kind="text", help="what builds: auto, buildx or go", setting="engine"),
     Flag(name="builder", kind="text", help="a buildx builder", setting="builder"),
     Flag(
         name="build-arg", kind="list", help="KEY=VALUE for the Dockerfile (repeatable)", setting="build_args"

@@ -10,140 +10,32 @@ import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    ValidationError,
-)
+from pydantic import BaseModel, ValidationError  # noqa: TID251 -- settings_model.py is the other one
 
-from gopherwhale import platforms, references
+from gopherwhale import references
 from gopherwhale.errors import UsageError
+from gopherwhale.settings_model import GoSettings, ImageSettings, Settings
+
+__all__ = [
+    "FILE_NAME",
+    "KEYS",
+    "PREFIX",
+    "GoSettings",
+    "ImageSettings",
+    "Settings",
+    "find_root",
+    "load",
+    "plain",
+]
 
 FILE_NAME: Final = "gopherwhale.toml"
 PREFIX: Final = "GOPHERWHALE_"
+_GO_PREFIX: Final = "go_"
 _MAX_FILE: Final = 1024 * 1024
 # Variables with our prefix that steer our own tests, not an image.
 _RESERVED: Final = frozenset({"REQUIRE_ENGINE", "TESTBED", "CASES"})
-
-Argument = TypeVar("Argument")
-Result = TypeVar("Result")
-EngineName = Literal["auto", "buildx"]
-
-
-def _lines(value: object) -> object:
-    """A string from the environment is a list, one item a line (a cache or a secret holds commas)."""
-    return [line.strip() for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
-
-
-def _words(value: object) -> object:
-    """The same for items that hold no comma."""
-    return (
-        [word.strip() for word in value.replace("\n", ",").split(",") if word.strip()]
-        if isinstance(value, str)
-        else value
-    )
-
-
-def _table(value: object) -> object:
-    """`KEY=VALUE` lines are a table; a number that lost its zeros must not become a version."""
-    if isinstance(value, (str, list, tuple)):
-        lines = value.splitlines() if isinstance(value, str) else value
-        pairs = [str(line).partition("=") for line in lines if str(line).strip()]
-        if not all(name and sign for name, sign, _ in pairs):
-            raise ValueError("write KEY=VALUE")
-        return {name.strip(): text for name, _, text in pairs}
-    if isinstance(value, Mapping):
-        return {name: _string(text) for name, text in value.items()}
-    return value
-
-
-def _string(value: object) -> object:
-    if isinstance(value, float):
-        raise ValueError(f"{value} is a number, and 1.20 would read as 1.2: put it in quotes")  # noqa: TRY004 -- pydantic reports ValueError
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _checked(parse: Callable[[Argument], Result], value: Argument) -> Result:
-    """Run a parser of ours so that pydantic can add which setting it was."""
-    try:
-        return parse(value)
-    except UsageError as error:
-        raise ValueError("; ".join(filter(None, (error.problem, error.hint)))) from None
-
-
-def _platforms(value: object) -> object:
-    words = [value] if isinstance(value, str) else value
-    if isinstance(words, (list, tuple)) and all(isinstance(word, str) for word in words):
-        return _checked(platforms.parse_many, words)
-    return value
-
-
-def _repository(value: str) -> str:
-    found = _checked(references.parse, value) if value else None
-    if found and (found.tag or found.digest):
-        raise ValueError(f"{value!r} names a tag or digest, which the setting `tags` decides")
-    return value
-
-
-def _below(value: str) -> str:
-    if Path(value).is_absolute() or ".." in Path(value).parts or not value:
-        raise ValueError("write a path inside the repository")
-    return value
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Lines = Annotated[tuple[str, ...], BeforeValidator(_lines)]
-Table = Annotated[dict[str, str], BeforeValidator(_table)]
-Platforms = Annotated[tuple[InstanceOf[platforms.Platform], ...], BeforeValidator(_platforms)]
-Inside = Annotated[str, AfterValidator(_below)]
-
-
-class ImageSettings(BaseModel):
-    """What one image is made of; every key may stand at the top level or in `[images.NAME]`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    repository: Annotated[str, AfterValidator(_repository)] = Field(
-        "", description="registry/name to push to"
-    )
-    platforms: Platforms = Field(
-        platforms.PRESETS["default"], description="platforms or presets"
-    )
-    engine: EngineName = Field("auto", description="what builds the image")
-    context: Inside = Field(".", description="the build's context, a folder")
-    dockerfile: Inside = Field("Dockerfile", description="the recipe")
-    target: str = Field("", description="the stage to build; empty: the last")
-    builder: str = Field("", description="a buildx builder; empty: the current one")
-    build_args: Table = Field({}, description="further build arguments")
-    secrets: Lines = Field((), description="BuildKit secrets, as id=netrc,src=FILE")
-    cache_from: Lines = Field((), description="BuildKit caches to read")
-    cache_to: str = Field("", description="the BuildKit cache to write")
-    provenance: bool = Field(default=False, description="attach BuildKit's provenance")
-    sbom: bool = Field(default=False, description="attach BuildKit's SBOM")
-    tags: Words = Field(("auto",), description="tags: `auto` and templates as nightly-{date}")
-    labels: Table = Field({}, description="labels of the image's config")
-    annotations: Table = Field({}, description="annotations of the index and of each manifest")
-
-
-class Settings(BaseModel):
-    """The settings of a repository, resolved."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    root: Path = Field(description="the repository's folder, beside go.mod")
-    default_branch: str = Field("", description="the branch that is `latest`; empty: asked of git")
-    dist: Inside = Field("dist", description="the folder of layouts and receipts")
-    insecure: Words = Field((), description="registry hosts to reach over plain HTTP")
-    allow_dirty: bool = Field(default=False, description="push a tree with uncommitted changes")
-    timeout: int = Field(3600, ge=1, le=86400, description="seconds a build may take")
-    images: dict[str, ImageSettings]
-
 
 _IMAGE_KEYS: Final = tuple(ImageSettings.model_fields)
 _REPOSITORY_KEYS: Final = tuple(name for name in Settings.model_fields if name not in {"root", "images"})
@@ -198,13 +90,13 @@ def load(
     for where, source in sources:
         common = {key: value for key, value in source.items() if key != "images"}
         _refuse_unknown(common, KEYS if where == "the environment" else (*KEYS, "images"), where)
-        merged.update(common)
+        _overlay(merged, common)
         origin.update(dict.fromkeys(common, where))
         tables = _images(source, where)
         for name in dict.fromkeys(names):
             image = per_image.setdefault(name, {})
-            image.update({key: value for key, value in common.items() if key in _IMAGE_KEYS})
-            image.update(tables.get(name, {}))
+            _overlay(image, {key: value for key, value in common.items() if key in _IMAGE_KEYS})
+            _overlay(image, tables.get(name, {}))
             origin.update({f"images.{name}.{key}": where for key in tables.get(name, {})})
     if not per_image:
         per_image = {_default_name(root, merged): {k: v for k, v in merged.items() if k in _IMAGE_KEYS}}
@@ -232,7 +124,23 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     names = {name.removeprefix(PREFIX): text for name, text in environment.items() if name.startswith(PREFIX)}
-    return {name.lower(): text for name, text in names.items() if name not in _RESERVED and text}
+    found: dict[str, Any] = {
+        name.lower(): text for name, text in names.items() if name not in _RESERVED and text
+    }
+    go = {name: found.pop(name) for name in list(found) if name.startswith(_GO_PREFIX)}
+    if go:
+        found["go"] = {name.removeprefix(_GO_PREFIX): text for name, text in go.items()}
+    return found
+
+
+def _overlay(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    """Let the later settings win, key by key in the table `go` too."""
+    for key, value in above.items():
+        old = below.get(key)
+        if key == "go" and isinstance(old, Mapping) and isinstance(value, Mapping):
+            below[key] = {**old, **value}
+        else:
+            below[key] = value
 
 
 def _images(source: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
@@ -246,7 +154,10 @@ def _images(source: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def _refuse_unknown(given: Iterable[str], known: Iterable[str], where: str) -> None:
+def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    table = given.get("go") if "go" in known else None
+    if isinstance(table, Mapping):
+        _refuse_unknown(table, tuple(GoSettings.model_fields), f"{where}, [go]")
     for key in given:
         if key not in known:
             close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)

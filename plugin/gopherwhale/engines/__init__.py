@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from gopherwhale.plan import ImagePlan
 def choose(name: str, environment: Mapping[str, str], say: Callable[[str], None]) -> Engine:
     """Pick the engine of an image and say in one line which it is and why.
 
+    `auto` takes buildx where Docker answers, else go where there is a Go toolchain.
+
     Args:
         name: The setting `engine`.
         environment: The process environment.
@@ -21,21 +24,36 @@ def choose(name: str, environment: Mapping[str, str], say: Callable[[str], None]
     Raises:
         MissingToolError: What the engine needs is not there.
     """
-    # python_on_whales costs 185 ms to import: only a build pays for it.
-    from gopherwhale.engines.buildx import BuildxEngine  # noqa: PLC0415
-
-    engine = BuildxEngine(environment)
+    if name == "go":
+        return _go(environment, say, "it is set")
     try:
-        version = engine.check()
+        return _buildx(environment, say, "it is set" if name == "buildx" else "")
     except MissingToolError as error:
-        raise MissingToolError(f"no engine can build here: {error.problem}", hint=error.hint) from None
-    why = "it is set" if name == "buildx" else f"Docker {version} answers"
-    say(f"engine: buildx ({why})")
-    return engine
+        without_docker = error
+    if name == "buildx":
+        raise MissingToolError(
+            f"no engine can build here: {without_docker.problem}", hint=without_docker.hint
+        ) from None
+    try:
+        return _go(environment, say, without_docker.problem)
+    except MissingToolError as error:
+        raise MissingToolError(
+            f"no engine can build here: {without_docker.problem}, and {error.problem}",
+            hint=f"{without_docker.hint}; or, for the go engine: {error.hint}",
+        ) from None
 
 
 def describe(image: ImagePlan, environment: Mapping[str, str]) -> list[list[str]]:
-    """The exact commands of an image's build, running none of them."""
+    """The exact commands of an image's build, running none of them.
+
+    For `auto` Docker is not asked, since a plan runs nothing: a client on PATH counts as one that answers.
+    """
+    name = image.settings.engine
+    with_docker = shutil.which("docker", path=environment.get("PATH")) is not None
+    if name == "go" or (name == "auto" and not with_docker):
+        from gopherwhale.engines.go import GoEngine  # noqa: PLC0415
+
+        return GoEngine(environment).commands(image)
     from gopherwhale.engines.buildx import BuildxEngine  # noqa: PLC0415
 
     return BuildxEngine(environment).commands(image)
@@ -51,3 +69,24 @@ def load(archive: Path, environment: Mapping[str, str], timeout: int) -> None:
     from gopherwhale.engines.buildx import BuildxEngine  # noqa: PLC0415
 
     BuildxEngine(environment).load(archive, timeout)
+
+
+def _buildx(environment: Mapping[str, str], say: Callable[[str], None], why: str) -> Engine:
+    if shutil.which("docker", path=environment.get("PATH")) is None:
+        raise MissingToolError("there is no docker on PATH", hint="install Docker with its buildx plugin")
+    # python_on_whales costs 185 ms to import: only a build with Docker pays for it.
+    from gopherwhale.engines.buildx import BuildxEngine  # noqa: PLC0415
+
+    engine = BuildxEngine(environment)
+    version = engine.check()
+    say(f"engine: buildx ({why or f'Docker {version} answers'})")
+    return engine
+
+
+def _go(environment: Mapping[str, str], say: Callable[[str], None], why: str) -> Engine:
+    from gopherwhale.engines.go import GoEngine  # noqa: PLC0415
+
+    engine = GoEngine(environment)
+    found = engine.check()
+    say(f"engine: go ({why}; {found})")
+    return engine

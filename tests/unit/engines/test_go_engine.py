@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gopherwhale import engines
+from gopherwhale import plan as planning
+from gopherwhale.engines.go import GoEngine
+from gopherwhale.errors import BuildError, MissingToolError, UsageError
+from gopherwhale.oci.documents import Index, Manifest, parse_config
+from gopherwhale.oci.layout import Layout, blob_path, walk, writing
+from gopherwhale.pipeline import Built, cross_build
+from gopherwhale.settings import load
+from tests.unit.test_plan import REVISION
+
+# Stands in for the go command: its "binary" says what it was told.
+_GO = """#!/bin/sh
+[ "$1" = env ] && { echo "$FAKE_GOROOT"; exit 0; }
+echo "$GOARCH" >> "$FAKE_LOG"
+[ "$GOARCH" = "$FAKE_BROKEN" ] && { echo '# example.com/hello'; echo 'main.go:1: broken'; exit 1; }
+while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done
+printf 'for %s %s' "$GOOS/$GOARCH$GOARM" "$FAKE_CONTENT" > "${out}hello"
+"""
+_PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """A repository, and a go command that the test wrote."""
+
+    root: Path
+    environment: dict[str, str]
+    said: list[str] = field(default_factory=list)
+
+    def plan(self, source_date: int = 5, **flags: Any) -> planning.ImagePlan:
+        """Give the plan of its image."""
+        settings = load(
+            self.root, flags={"repository": "acme/hello", "platforms": "linux/amd64,linux/arm/v7", **flags}
+        )
+        return planning.make(settings, REVISION, source_date=source_date).images[0]
+
+    def build(self, source_date: int = 5, **flags: Any) -> Built:
+        """Build its layout."""
+        engine = GoEngine(self.environment)
+        return cross_build(self.plan(source_date, **flags), engine, self.said.append)
+
+    @property
+    def layout(self) -> Layout:
+        """Open its layout."""
+        return Layout(self.root / "dist" / "hello")
+
+    def blob(self, digest: str) -> bytes:
+        """Read a blob of the layout."""
+        return blob_path(self.layout.path, digest).read_bytes()
+
+    def manifests(self) -> list[Manifest]:
+        """Read the manifests in the index's order."""
+        return [document for _, document in walk(self.layout) if isinstance(document, Manifest)]
+
+    def files(self) -> Mapping[str, bytes]:
+        """Read every file of the layout."""
+        folder = self.root / "dist" / "hello"
+        return {
+            str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        }
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    root, tools = tmp_path / "hello", tmp_path / "tools"
+    root.mkdir()
+    tools.mkdir()
+    (root / "go.mod").write_text("module example.com/hello\n")
+    (root / "main.go").write_text("package main\n")
+    (tools / "go").write_text(_GO)
+    (tools / "go").chmod(0o755)
+    path = os.pathsep.join((str(tools), os.environ["PATH"]))
+    return Bench(root=root, environment={"PATH": path, "FAKE_LOG": str(tmp_path / "log"), "GOARCH": "mips"})
+
+
+def test_each_platform_has_its_own_binary_and_shares_the_rest(bench: Bench) -> None:
+    """The index lists the platforms in order; certificates are one layer for all of them."""
+    built = bench.build()
+    index = [document for _, document in walk(bench.layout) if isinstance(document, Index)][-1]
+    assert [str(entry.platform) for entry in index.manifests] == ["linux/amd64", "linux/arm/v7"]
+    first, second = bench.manifests()
+    assert first.layers[0] == second.layers[0]
+    assert first.layers[1] != second.layers[1]
+    assert (built.engine, [work.built for work in built.work]) == ("go", [2, 2])
+
+
+def test_labels_stand_in_the_config_and_annotations_on_index_and_manifests(bench: Bench) -> None:
+    """What the plan says stands where the buildx engine puts it."""
+    bench.build()
+    image = bench.plan()
+    index = [document for _, document in walk(bench.layout) if isinstance(document, Index)][-1]
+    assert index.annotations == image.annotations
+    for manifest in bench.manifests():
+        assert manifest.annotations == image.annotations
+        config = parse_config(bench.blob(manifest.config.digest), "config")
+        assert config.labels == image.labels
+        assert config.user == "65532:65532"
+        assert config.entrypoint == ("/hello",)
+        assert config.created == "1970-01-01T00:00:05Z"
+        history = json.loads(config.raw)["history"]
+        assert len(history) == len(config.diff_ids) == len(manifest.layers)
+        assert [entry["created_by"].startswith("gopherwhale: ") for entry in history] == [True, True]
+
+
+def test_the_surroundings_do_not_choose_the_platform(bench: Bench) -> None:
+    """An ambient GOARCH never reaches the compiler."""
+    bench.build()
+    assert sorted(Path(bench.environment["FAKE_LOG"]).read_text().split()) == ["amd64", "arm"]
+
+
+def test_the_same_commit_gives_the_same_index_and_writes_no_layer_again(bench: Bench) -> None:
+    """A second build reuses every layer and ends in the same digest."""
+    first, second = bench.build(), bench.build()
+    assert first.root == second.root
+    assert [(work.cached, work.built) for work in second.work] == [(2, 0), (2, 0)]
+
+
+def test_a_later_commit_of_the_same_content_keeps_its_layers(bench: Bench) -> None:
+    """The date of the commit is in config and labels, never in a layer."""
+    first = bench.build()
+    before = [manifest.layers for manifest in bench.manifests()]
+    second = bench.build(source_date=86400)
+    assert first.root != second.root
+    assert [manifest.layers for manifest in bench.manifests()] == before
+
+
+def test_a_failing_platform_is_named_and_the_old_layout_stands(bench: Bench) -> None:
+    """The compiler's output is shown under the platform's name, and not one byte of the layout changes."""
+    bench.build()
+    before = bench.files()
+    bench.environment |= {"FAKE_BROKEN": "arm", "FAKE_CONTENT": "new"}
+    with pytest.raises(BuildError, match=r"linux/arm/v7: main\.go:1: broken"):
+        bench.build()
+    assert "linux/arm/v7: main.go:1: broken" in bench.said
+    assert bench.files() == before
+    assert not (bench.root / "dist" / ".go" / "tmp").exists()
+
+
+def test_a_go_that_leaves_no_binary_is_a_failed_build(bench: Bench) -> None:
+    """Success without a result is an error that names the package."""
+    with pytest.raises(BuildError, match="left no serve"):
+        bench.build(go={"packages": ["example.com/serve"]})
+
+
+def test_windows_is_refused_before_anything_runs(bench: Bench) -> None:
+    """An image for Windows needs a base, which this engine has not."""
+    with pytest.raises(UsageError, match="windows/amd64"):
+        bench.build(platforms="linux/amd64,windows/amd64")
+    assert not Path(bench.environment["FAKE_LOG"]).exists()
+
+
+def test_time_zones_come_from_the_toolchain(bench: Bench, tmp_path: Path) -> None:
+    """The zones are a layer between certificates and binary; a toolchain without them is named."""
+    goroot = tmp_path / "goroot"
+    with pytest.raises(MissingToolError, match=r"zoneinfo\.zip"):
+        bench.build(go={"time_zones": True})
+    (goroot / "lib" / "time").mkdir(parents=True)
+    with zipfile.ZipFile(goroot / "lib" / "time" / "zoneinfo.zip", "w") as archive:
+        archive.writestr("Europe/Berlin", b"TZif")
+    bench.environment["FAKE_GOROOT"] = str(goroot)
+    bench.build(go={"time_zones": True})
+    assert [len(manifest.layers) for manifest in bench.manifests()] == [3, 3]
+
+
+def test_certificates_can_be_a_file_or_none(bench: Bench) -> None:
+    """A PEM file of the repository is taken as it is; a file of another kind is refused."""
+    (bench.root / "own.pem").write_text(_PEM)
+    bench.build(go={"certificates": "own.pem"})
+    assert "own.pem" in bench.blob(bench.manifests()[0].config.digest).decode()
+    bench.build(go={"certificates": "none"})
+    assert [len(manifest.layers) for manifest in bench.manifests()] == [1, 1]
+    with pytest.raises(UsageError, match="not a file of certificates"):
+        bench.build(go={"certificates": "go.mod"})
+
+
+def test_the_commands_are_shown_and_none_is_run(bench: Bench) -> None:
+    """A plan shows what would be typed, environment included."""
+    commands = GoEngine(bench.environment).commands(bench.plan())
+    assert commands[1][:5] == ["env", "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm", "GOARM=7"]
+    assert commands[1][-2:] == [f"{bench.root}/dist/.go/linux-arm-v7/", "."]
+    assert not (bench.root / "dist").exists()
+
+
+def test_what_a_killed_build_left_goes_with_the_next(bench: Bench) -> None:
+    """Go's temporary files and half a blob are swept."""
+    leftovers = [
+        bench.root / "dist" / ".go" / "tmp" / "go-build1" / "x",
+        bench.root / "dist" / "hello" / "blobs" / "sha256" / ".partial-x",
+    ]
+    for leftover in leftovers:
+        leftover.parent.mkdir(parents=True)
+        leftover.write_text("half")
+    bench.build()
+    assert not any(leftover.exists() for leftover in leftovers)
+
+
+def test_a_local_build_shares_the_binaries(bench: Bench) -> None:
+    """`docker.build` has a layout of its own, not a second set of binaries."""
+    image = bench.plan()
+    local = image.for_local_use(image.platforms[0])
+    command = GoEngine(bench.environment).commands(local)[0]
+    assert f"{bench.root}/dist/.go/linux-amd64/" in command
+
+
+def test_a_folder_that_cannot_be_written_is_our_error(bench: Bench) -> None:
+    """A file where a folder must be ends in one line, not in a traceback."""
+    (bench.root / "dist").mkdir()
+    (bench.root / "dist" / ".go").write_text("")
+    image = bench.plan()
+    with writing(image.layout) as writer, pytest.raises(UsageError, match=r"cannot build hello: .*\.go"):
+        GoEngine(bench.environment).build(image, writer, bench.said.append)
+
+
+@pytest.fixture
+def choose(bench: Bench) -> Callable[[str, str], str]:
+    """Choose an engine where there is no Docker: its line, or its error."""
+
+    def run(name: str, path: str) -> str:
+        engine = engines.choose(name, {"PATH": path}, bench.said.append)
+        return f"{engine.name}: {bench.said[-1]}"
+
+    return run
+
+
+def test_auto_takes_go_where_there_is_no_docker(choose: Callable[[str, str], str], tmp_path: Path) -> None:
+    """The line says which engine was taken and why."""
+    said = choose("auto", str(tmp_path / "tools"))
+    assert said == "go: engine: go (there is no docker on PATH; Go is on PATH)"
+    assert choose("go", str(tmp_path / "tools")) == "go: engine: go (it is set; Go is on PATH)"
+
+
+def test_without_docker_and_go_both_ways_out_are_named(
+    choose: Callable[[str, str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 14, with what to install for either engine."""
+    monkeypatch.setattr("gopherwhale.engines.toolchain._packaged", lambda: None)
+    with pytest.raises(
+        MissingToolError, match=r"(?s)no docker on PATH, and there is no Go.*gopherwhale\[go\]"
+    ):
+        choose("auto", str(tmp_path))
+    with pytest.raises(MissingToolError, match="no docker on PATH") as caught:
+        choose("buildx", str(tmp_path))
+    assert "Go" not in str(caught.value)
+    with pytest.raises(MissingToolError, match="there is no Go"):
+        choose("go", str(tmp_path))
+
+
+def test_a_plan_describes_the_engine_that_would_build(bench: Bench) -> None:
+    """`go` where it is set or Docker is not there."""
+    for name in ("go", "auto"):
+        image = bench.plan(engine=name)
+        assert engines.describe(image, {"PATH": str(bench.root)})[0][0] == "env"
