@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from invoke import Collection
 
+from gopherwhale.tasks import docker_collection
 from tasks import testbed
+from tasks.papers import papers
 
 # What this repository mounts, each under its own name, stands here and nowhere else.
-ns = Collection(testbed)
+ns = Collection(docker_collection(), testbed, papers)

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from tasks.papers import SETTINGS, settings_page
+
+
+def test_the_page_of_settings_is_what_the_code_says() -> None:
+    """A setting that is added or changed is in docs/settings.md; `invoke papers` writes it."""
+    assert SETTINGS.read_text(encoding="utf-8") == settings_page()
+
+
+def test_the_page_names_defaults_and_presets() -> None:
+    """A reader finds what holds when nothing is set."""
+    page = settings_page()
+    assert "| `platforms` | `linux/amd64, linux/arm64` |" in page
+    assert "| `timeout` | `3600` |" in page
+    assert "- `common`: linux/amd64, linux/arm64, linux/arm/v7" in page
