@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ def read(root: Path, environment: Mapping[str, str], *, ignore: str = "") -> Rev
         MissingToolError: There is no git.
         UsageError: git refuses to answer, as for a folder that another user owns.
     """
+    if shutil.which("git") is None and not _looks_like_repository(root):
+        # A demo, or a folder that is not under git yet: the machine need not have git for it.
+        return None
     head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD", optional=True).strip()
     if not head:
         return None
@@ -128,6 +132,10 @@ def _default_branch(root: Path) -> str:
         root, "for-each-ref", "--format=%(refname:lstrip=-1)", "refs/heads/main", "refs/heads/master"
     ).split()
     return branches[0] if branches else ""
+
+
+def _looks_like_repository(root: Path) -> bool:
+    return any((folder / ".git").exists() for folder in (root.absolute(), *root.absolute().parents))
 
 
 def _git(root: Path, *arguments: str, optional: bool = False) -> str:

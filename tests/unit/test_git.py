@@ -104,8 +104,10 @@ def test_no_repository_and_no_commit_are_no_revision(tmp_path: Path) -> None:
 
 
 def test_without_git_the_error_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 14 names git."""
+    """In a repository exit code 14 names git; a folder that is none needs no git."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    assert git.read(tmp_path, {}) is None
+    (tmp_path / ".git").mkdir()
     with pytest.raises(MissingToolError, match="git is not on PATH"):
         git.read(tmp_path, {})
 
