@@ -34,12 +34,14 @@ class Job:
         arguments: The command.
         environment: The whole environment.
         folder: Where it runs.
+        lock: An open file whose lock the command keeps, should we be killed before it ends; -1 for none.
     """
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
+    lock: int = -1
 
 
 class Group:
@@ -112,6 +114,7 @@ class Group:
                     errors="replace",
                     # A group of its own, so that the compiler's processes end with the go command.
                     start_new_session=True,
+                    pass_fds=() if job.lock < 0 else (job.lock,),
                 )
             except OSError as error:
                 raise BuildError(f"cannot start {job.arguments[0]}: {error.strerror}") from None

@@ -33,6 +33,7 @@ from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform
 
 _SILENCE: Final = 5.0
+_POLL: Final = 0.1
 _TEMPORARY: Final = "tmp"
 
 
@@ -45,6 +46,7 @@ class _Run:
     program: Path
     environment: Mapping[str, str]
     folder: Path
+    lock: int
     writer: LayoutWriter
     cache: LayerCache
     packing: ThreadPoolExecutor
@@ -87,13 +89,14 @@ class GoEngine:
         _refuse_windows(image)
         made, toolchain = recipe.read(image), Toolchain.find(self._environment)
         try:
-            with _work_folder(image) as folder, ThreadPoolExecutor(_cores()) as packing:
+            with _work_folder(image, say) as (folder, lock), ThreadPoolExecutor(_cores()) as packing:
                 run = _Run(
                     image=image,
                     recipe=made,
                     program=toolchain.program,
                     environment=clean_environment(self._environment, folder / _TEMPORARY),
                     folder=folder,
+                    lock=lock,
                     writer=writer,
                     cache=LayerCache(folder / f"{image.layout.name}.layers.json"),
                     packing=packing,
@@ -129,20 +132,45 @@ def work_folder(image: ImagePlan) -> Path:
 
 
 @contextlib.contextmanager
-def _work_folder(image: ImagePlan) -> Iterator[Path]:
-    """The work folder, for this build alone, with an empty folder for Go's temporary files."""
+def _work_folder(image: ImagePlan, say: Callable[[str], None]) -> Iterator[tuple[Path, int]]:
+    """The work folder, for this build alone, with an empty folder for Go's temporary files.
+
+    Yields:
+        The folder, and the open file that holds its lock. The go commands inherit it: were we killed,
+        the next build waits until they have ended, and never takes a binary that they write late.
+    """
     folder = work_folder(image)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _take(lock.fileno(), image, say)
         temporary = folder / _TEMPORARY
         try:
             # What a killed run left goes first.
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
-            yield folder
+            yield folder, lock.fileno()
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take(lock: int, image: ImagePlan, say: Callable[[str], None]) -> None:
+    deadline = time.monotonic() + image.timeout
+    told = False
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise UsageError(
+                    f"another build in {image.root} has not ended within {image.timeout} s",
+                    hint="wait for it, or stop it",
+                ) from None
+            if not told:
+                say("waiting for another build of this repository to end")
+                told = True
+            time.sleep(_POLL)
+        else:
+            return
 
 
 def _common_parts(run: _Run) -> list[Part]:
@@ -202,6 +230,7 @@ def _platform(
             arguments=run.recipe.command(run.program, folder),
             environment={**run.environment, **run.recipe.variables(platform)},
             folder=run.recipe.folder,
+            lock=run.lock,
         )
     )
     parts = [*common, _binaries(run, folder, platform)]

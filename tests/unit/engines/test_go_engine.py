@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import zipfile
@@ -262,3 +263,14 @@ def test_a_plan_describes_the_engine_that_would_build(bench: Bench) -> None:
     for name in ("go", "auto"):
         image = bench.plan(engine=name)
         assert engines.describe(image, {"PATH": str(bench.root)})[0][0] == "env"
+
+
+def test_a_build_waits_for_the_one_before_it_and_not_for_ever(bench: Bench) -> None:
+    """Two builds never write the same binaries at once; the second says so, and gives up in time."""
+    (bench.root / "dist" / ".go").mkdir(parents=True)
+    with (bench.root / "dist" / ".go" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="has not ended within 1 s"):
+            bench.build(timeout=1)
+    assert "waiting for another build of this repository to end" in bench.said
+    bench.build()
