@@ -16,12 +16,13 @@ from pydantic import BaseModel, ValidationError  # noqa: TID251 -- settings_mode
 
 from gopherwhale import references
 from gopherwhale.errors import UsageError
-from gopherwhale.settings_model import GoSettings, ImageSettings, Settings
+from gopherwhale.settings_model import FileSettings, GoSettings, ImageSettings, Settings
 
 __all__ = [
     "FILE_NAME",
     "KEYS",
     "PREFIX",
+    "FileSettings",
     "GoSettings",
     "ImageSettings",
     "Settings",

@@ -113,7 +113,22 @@ Port = Annotated[
     str, AfterValidator(_matching(r"\d{1,5}(/(tcp|udp|sctp))?", "write a port, as 8080 or 53/udp"))
 ]
 User = Annotated[str, AfterValidator(_matching(r"\d{1,10}(:\d{1,10})?", "write numbers, as 65532:65532"))]
+Mode = Annotated[str, AfterValidator(_matching(r"0?[0-7]{3,4}", "write it in octal, as 0640"))]
 Ports = Annotated[tuple[Port, ...], BeforeValidator(_words)]
+
+
+class FileSettings(BaseModel):
+    """A file or folder of the repository that the go engine puts into the image: `[[go.files]]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Inside = Field(description="a file or folder of the repository")
+    path: Absolute = Field(min_length=2, description="its place in the image, absolute")
+    mode: Mode = Field(
+        "", description="permissions of its files, as 0640; empty: 0755 for programs, else 0644"
+    )
+    owner: User = Field("0:0", description="numbers, as 65532:65532")
+    template: bool = Field(default=False, description="fill ${NAME} from the build arguments")
 
 
 class GoSettings(BaseModel):
@@ -128,6 +143,10 @@ class GoSettings(BaseModel):
     build_env: Annotated[Table, AfterValidator(_build_env)] = Field({}, description="for the Go toolchain")
     certificates: str = Field("certifi", description="CA certificates: certifi, a PEM file, or none")
     time_zones: bool = Field(default=False, description="add the time zone database")
+    passwd: bool = Field(default=False, description="add /etc/passwd and /etc/group with the user's numbers")
+    tmp: bool = Field(default=False, description="add a folder /tmp that everybody may write")
+    files: tuple[FileSettings, ...] = Field((), description="further files: tables [[go.files]]")
+    compression: Literal["gzip", "zstd"] = Field("gzip", description="how layers are compressed")
     user: User = Field("65532:65532", description="who runs the program")
     entrypoint: Lines = Field((), description="what runs; empty: the binary")
     args: Lines = Field((), description="its arguments, which `docker run` can replace")

@@ -1,15 +1,19 @@
-"""The files that the go engine adds to a binary: CA certificates and the time zone database."""
+"""The files that the go engine adds to a binary: certificates, time zones, accounts, the repository's own."""
 
 from __future__ import annotations
 
+import os
+import posixpath
+import stat
 import subprocess
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from gopherwhale.errors import MissingToolError, UsageError
 from gopherwhale.oci.layer_writer import Entry
+from gopherwhale.settings import FileSettings, GoSettings
 
 # Where Go's crypto/x509 and time look first on Linux.
 CERTIFICATES: Final = "etc/ssl/certs/ca-certificates.crt"
@@ -75,3 +79,64 @@ def time_zones(program: Path, environment: Mapping[str, str]) -> list[Entry]:
             f"this Go has no time zone database at {path}",
             hint="use an official Go release, or python3 -m pip install 'gopherwhale[go]'",
         ) from None
+
+
+def system_files(settings: GoSettings) -> Iterator[Entry]:
+    """The accounts and the folder /tmp, as far as they are asked for."""
+    if settings.passwd:
+        uid, _, gid = settings.user.partition(":")
+        passwd, group = "root:x:0:0:root:/root:/sbin/nologin\n", "root:x:0:\n"
+        if int(uid or 0):
+            passwd += f"nonroot:x:{uid}:{gid or 0}:nonroot:/:/sbin/nologin\n"
+        if int(gid or 0):
+            group += f"nonroot:x:{gid}:\n"
+        yield Entry(path="etc/group", content=group.encode(), mode=0o644)
+        yield Entry(path="etc/passwd", content=passwd.encode(), mode=0o644)
+    if settings.tmp:
+        yield Entry(path="tmp", content=None, mode=0o1777)
+
+
+def own_files(root: Path, setting: FileSettings, fill: Callable[[str], str]) -> Iterator[Entry]:
+    """The repository's files that one `[[go.files]]` names.
+
+    Of their modes only the owner's run bit counts, as for git: the rest is the umask's.
+
+    Args:
+        root: The repository.
+        setting: What goes where.
+        fill: Fills in a template's text.
+
+    Raises:
+        UsageError: There is nothing of that name, something that is no file, or no text to fill in.
+    """
+    source, place = root / setting.source, posixpath.normpath(setting.path).strip("/")
+    if not os.path.lexists(source):
+        raise UsageError(
+            f"[[go.files]]: there is no {source}", hint="name a file or folder of the repository"
+        )
+    names = [source]
+    if source.is_dir() and not source.is_symlink():
+        names = [source, *sorted(source.rglob("*"))]
+    for name in names:
+        path = posixpath.join(place, name.relative_to(source).as_posix()) if name != source else place
+        yield _own(name, path, setting, fill)
+
+
+def _own(source: Path, path: str, setting: FileSettings, fill: Callable[[str], str]) -> Entry:
+    owner, _, group = setting.owner.partition(":")
+    uid, gid = int(owner or 0), int(group or 0)
+    facts = source.lstat()
+    if stat.S_ISLNK(facts.st_mode):
+        return Entry(path=path, content=None, mode=0o777, uid=uid, gid=gid, link=str(source.readlink()))
+    if stat.S_ISDIR(facts.st_mode):
+        return Entry(path=path, content=None, mode=0o755, uid=uid, gid=gid)
+    if not stat.S_ISREG(facts.st_mode):
+        raise UsageError(f"[[go.files]]: {source} is no file, folder or symbolic link")
+    mode = int(setting.mode, 8) if setting.mode else 0o755 if facts.st_mode & stat.S_IXUSR else 0o644
+    content: bytes | Path = source
+    if setting.template:
+        try:
+            content = fill(source.read_text(encoding="utf-8")).encode()
+        except UnicodeDecodeError:
+            raise UsageError(f"[[go.files]]: {source} is no text to be filled in") from None
+    return Entry(path=path, content=content, mode=mode, uid=uid, gid=gid)

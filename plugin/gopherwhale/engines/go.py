@@ -182,6 +182,11 @@ def _common_parts(run: _Run) -> list[Part]:
     if run.recipe.time_zones:
         zones = time_zones(run.program, run.environment)
         parts.append(_part(run, zones, "gopherwhale: time zones (of the Go toolchain)"))
+    if run.recipe.system:
+        parts.append(_part(run, run.recipe.system, "gopherwhale: accounts and folders"))
+    if run.recipe.files:
+        sources = " ".join(setting.source for setting in run.image.settings.go.files)
+        parts.append(_part(run, run.recipe.files, f"gopherwhale: files ({sources})"))
     return parts
 
 
@@ -265,7 +270,7 @@ def _binaries(run: _Run, folder: Path, platform: Platform) -> Part:
 
 
 def _part(run: _Run, entries: Sequence[Entry], created_by: str) -> Part:
-    layer = write_layer(entries, run.writer, run.cache, run.packing)
+    layer = write_layer(entries, run.writer, run.cache, run.packing, run.recipe.compression)
     return Part(layer=layer, created_by=created_by)
 
 

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gopherwhale.engines.files import own_files, system_files
 from gopherwhale.engines.toolchain import TARGET_VARIABLES, go_variables
 from gopherwhale.errors import UsageError
 from gopherwhale.oci.assemble import Process
+from gopherwhale.oci.compress import Compression
+from gopherwhale.oci.layer_writer import Entry
 from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform
 
@@ -54,6 +57,9 @@ class Recipe:
         build_env: For the Go toolchain.
         certificates: `certifi`, `none`, or a file.
         time_zones: Whether the time zone database is added.
+        system: The entries of /etc/passwd, /etc/group and /tmp that were asked for.
+        files: The entries of the repository's own files.
+        compression: Of the layers.
         process: How the image starts.
     """
 
@@ -64,6 +70,9 @@ class Recipe:
     build_env: Mapping[str, str]
     certificates: str | Path
     time_zones: bool
+    system: tuple[Entry, ...]
+    files: tuple[Entry, ...]
+    compression: Compression
     process: Process
 
     def command(self, program: Path | str, folder: Path) -> list[str]:
@@ -94,6 +103,9 @@ def read(image: ImagePlan) -> Recipe:
         build_env=settings.build_env,
         certificates=_certificates(image.root, settings.certificates),
         time_zones=settings.time_zones,
+        system=tuple(system_files(settings)),
+        files=_files(image, binaries),
+        compression=settings.compression,
         process=Process(
             user=settings.user,
             entrypoint=settings.entrypoint or (_started(binaries, image.name),),
@@ -109,15 +121,20 @@ def read(image: ImagePlan) -> Recipe:
     )
 
 
-def expand(template: str, values: Mapping[str, str]) -> str:
+def expand(template: str, values: Mapping[str, str], where: str) -> str:
     """Fill `${NAME}` from the build arguments, as BuildKit does in a Dockerfile.
+
+    Args:
+        template: The text.
+        values: The build arguments.
+        where: What the text is, for the message.
 
     Raises:
         UsageError: A name is no build argument.
     """
     if unknown := [name for name in _VARIABLE.findall(template) if name not in values]:
         raise UsageError(
-            f"[go] ldflags names ${{{unknown[0]}}}, which is no build argument",
+            f"{where} names ${{{unknown[0]}}}, which is no build argument",
             hint=f"known: {', '.join(values)}; set more in [build_args]",
         )
     return _VARIABLE.sub(lambda match: values[match[1]], template)
@@ -132,7 +149,7 @@ def default_name(import_path: str) -> str:
 def _arguments(image: ImagePlan) -> tuple[str, ...]:
     settings = image.settings.go
     tags = [f"-tags={','.join(settings.build_tags)}"] if settings.build_tags else []
-    ldflags = expand(settings.ldflags, image.build_args)
+    ldflags = expand(settings.ldflags, image.build_args, "[go] ldflags")
     # No vcs stamp: a Dockerfile's build has no .git, and the label and ldflags say the revision.
     return (
         "-trimpath",
@@ -227,6 +244,25 @@ def _started(binaries: tuple[Binary, ...], image: str) -> str:
             hint="say which one runs: entrypoint in the table [go] of gopherwhale.toml",
         )
     return named[0]
+
+
+def _files(image: ImagePlan, binaries: tuple[Binary, ...]) -> tuple[Entry, ...]:
+    taken = {binary.path.lstrip("/"): f"the binary of {binary.package}" for binary in binaries}
+    found: list[Entry] = []
+    for setting in image.settings.go.files:
+
+        def fill(text: str, where: str = setting.source) -> str:
+            return expand(text, image.build_args, where)
+
+        for entry in own_files(image.root, setting, fill):
+            if entry.path in taken:
+                raise UsageError(
+                    f"[[go.files]]: {setting.source} and {taken[entry.path]} are both /{entry.path}"
+                )
+            if entry.content is not None or entry.link:
+                taken[entry.path] = setting.source
+            found.append(entry)
+    return tuple(found)
 
 
 def _certificates(root: Path, setting: str) -> str | Path:
