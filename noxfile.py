@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import nox
 
-
 nox.options.sessions = ["lint", "types", "tests"]
 
 

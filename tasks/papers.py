@@ -12,22 +12,24 @@ SETTINGS: Final = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 _HEAD: Final = """\
 # Settings
 
-A key is looked for in `gopherwhale.toml` (beside go.mod), then under `gopherwhale:` in invoke's configuration,
-then in the variable `GOPHERWHALE_<KEY>`, then among the flags; the later wins. In a variable a list has one item a
-line (or commas between, where an item holds none) and a table has `KEY=VALUE` lines. Unknown keys are refused.
+A key is looked for in `gopherwhale.toml` (beside go.mod), then under `gopherwhale:` in the configuration of
+invoke, then in the variable `GOPHERWHALE_<KEY>`, then among the flags; the later wins. In a variable a list has
+one item a line (or commas between, where an item holds none) and a table has `KEY=VALUE` lines. Unknown keys are
+refused.
 
 This page is written by `invoke papers`.
 """
 _TAGS: Final = """
 ## Tags
 
-`auto` stands for the tags that follow from git. A template may name `{branch}`, `{commit}`, `{short}` (12 digits),
-`{date}` (of the source, as 20240203), and at a release `{version}`, `{minor}` (as 1.2) and `{major}`; where the
-commit has no such thing, the template gives no tag.
+`auto` stands for the tags that follow from git. A template may name `{branch}`, `{commit}`, `{short}` (12
+digits), `{date}` (of the source, as 20240203), and at a release `{version}`, `{minor}` (as 1.2) and `{major}`;
+where the commit has no such thing, the template gives no tag.
 
 ## Platforms
 
-`os/architecture[/variant]`, as `linux/arm/v7`, for every platform of Linux and Windows that Go builds, or a preset:
+`os/architecture[/variant]`, as `linux/arm/v7`, for every platform of Linux and Windows that Go builds, or a
+preset:
 """
 
 
@@ -53,7 +55,8 @@ def _table(model: Any, left_out: set[str]) -> Iterator[str]:
     yield "|---|---|---|"
     for name, field in model.model_fields.items():
         if name not in left_out:
-            yield f"| `{name}` | {_shown(field.get_default(call_default_factory=True))} | {field.description} |"
+            default = _shown(field.get_default(call_default_factory=True))
+            yield f"| `{name}` | {default} | {field.description} |"
 
 
 def _shown(value: Any) -> str:

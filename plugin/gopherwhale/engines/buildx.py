@@ -161,6 +161,10 @@ class BuildxEngine:
                 return OWN_BUILDER
         except DockerException as error:
             raise MissingToolError(f"Docker cannot tell about its builder: {_reason(error)}") from None
+        except ValueError:
+            raise MissingToolError(
+                "buildx cannot list its builders as JSON", hint="install buildx 0.13 or newer"
+            ) from None
         raise MissingToolError(
             "this Docker keeps images without containerd, so its own builder cannot export an image layout",
             hint=f"run once: docker buildx create --name {OWN_BUILDER} --driver docker-container"

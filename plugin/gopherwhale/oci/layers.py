@@ -134,7 +134,7 @@ def _members(
     unpacked: _Unpacked, limits: Limits, what: str
 ) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     try:
-        tar = tarfile.open(
+        tar = tarfile.open(  # noqa: SIM115 -- closed by the `with` below
             fileobj=unpacked, mode="r|", errorlevel=0, encoding="utf-8", errors="surrogateescape"
         )
     except tarfile.ReadError:
