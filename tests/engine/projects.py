@@ -94,7 +94,14 @@ def make(
     folder: Path, environment: Mapping[str, str], go_version: str, image: str, **answers: str
 ) -> Project:
     """Bake a repository for the testbed's base image and commit it."""
-    given = {"builder": "debian", "go_version": go_version, "image": image, "platforms": PLATFORMS, **answers}
+    given = {
+        "registry": "other",
+        "builder": "debian",
+        "go_version": go_version,
+        "image": image,
+        "platforms": PLATFORMS,
+        **answers,
+    }
     project = Project(folder=bake(folder, **given), environment=environment)
     project.good("git", "init", "--quiet", "--initial-branch", "main")
     project.commit("first")
