@@ -6,7 +6,8 @@ from invoke import Collection
 
 from gopherwhale.tasks import docker_collection
 from tasks import testbed
+from tasks.demo import demo
 from tasks.papers import papers
 
 # What this repository mounts, each under its own name, stands here and nowhere else.
-ns = Collection(docker_collection(), testbed, papers)
+ns = Collection(docker_collection(), demo, testbed, papers)

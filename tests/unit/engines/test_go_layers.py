@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gopherwhale.oci import layer_writer
+from gopherwhale.oci import compress, layer_writer
 from gopherwhale.oci.layer_writer import Entry, Layer, LayerCache, with_folders, write_layer
 from gopherwhale.oci.layout import LayoutWriter, blob_path
 
@@ -113,7 +113,7 @@ def test_whatever_goes_in_comes_out_of_tar_and_gzip(files: dict[str, bytes], thr
     usable = {p for p in files if not any(o.startswith(f"{p}/") for o in files)}
     entries = [entry for entry in entries if entry.path in usable]
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(layer_writer, "_BLOCK", 512)
+        patch.setattr(compress, "BLOCK", 512)
         writer = open_writer(Path(folder))
         unpacked = gzip.decompress(blob(writer, write(writer, entries, threads=threads)))
     with tarfile.open(fileobj=io.BytesIO(unpacked)) as archive:
