@@ -6,13 +6,10 @@ layout. Nothing in an image depends on the folder, the clock, the umask or the n
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +17,11 @@ from typing import Final
 
 from gopherwhale.engines import recipe
 from gopherwhale.engines.compiling import Group, Job, Stopped
+from gopherwhale.engines.dockerfile import differences
 from gopherwhale.engines.files import certificates, time_zones
 from gopherwhale.engines.recipe import Recipe
 from gopherwhale.engines.toolchain import Toolchain, clean_environment
+from gopherwhale.engines.workplace import TEMPORARY, work_folder, working
 from gopherwhale.errors import BuildError, UsageError
 from gopherwhale.oci.assemble import Part, put_image, put_index
 from gopherwhale.oci.documents import Descriptor
@@ -33,8 +32,7 @@ from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform
 
 _SILENCE: Final = 5.0
-_POLL: Final = 0.1
-_TEMPORARY: Final = "tmp"
+_MAX_DOCKERFILE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +86,14 @@ class GoEngine:
         started = time.monotonic()
         _refuse_windows(image)
         made, toolchain = recipe.read(image), Toolchain.find(self._environment)
+        _warn(image, made, say)
         try:
-            with _work_folder(image, say) as (folder, lock), ThreadPoolExecutor(_cores()) as packing:
+            with working(image, say) as (folder, lock), ThreadPoolExecutor(_cores()) as packing:
                 run = _Run(
                     image=image,
                     recipe=made,
                     program=toolchain.program,
-                    environment=clean_environment(self._environment, folder / _TEMPORARY),
+                    environment=clean_environment(self._environment, folder / TEMPORARY),
                     folder=folder,
                     lock=lock,
                     writer=writer,
@@ -123,54 +122,6 @@ class GoEngine:
             ]
             for platform in image.platforms
         ]
-
-
-def work_folder(image: ImagePlan) -> Path:
-    """Where binaries are kept between builds: one folder for all images, so that each is compiled once."""
-    dist = image.layout.parent
-    return (dist.parent if dist.name == ".local" else dist).absolute() / ".go"
-
-
-@contextlib.contextmanager
-def _work_folder(image: ImagePlan, say: Callable[[str], None]) -> Iterator[tuple[Path, int]]:
-    """The work folder, for this build alone, with an empty folder for Go's temporary files.
-
-    Yields:
-        The folder, and the open file that holds its lock. The go commands inherit it: were we killed,
-        the next build waits until they have ended, and never takes a binary that they write late.
-    """
-    folder = work_folder(image)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        _take(lock.fileno(), image, say)
-        temporary = folder / _TEMPORARY
-        try:
-            # What a killed run left goes first.
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            yield folder, lock.fileno()
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _take(lock: int, image: ImagePlan, say: Callable[[str], None]) -> None:
-    deadline = time.monotonic() + image.timeout
-    told = False
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise UsageError(
-                    f"another build in {image.root} has not ended within {image.timeout} s",
-                    hint="wait for it, or stop it",
-                ) from None
-            if not told:
-                say("waiting for another build of this repository to end")
-                told = True
-            time.sleep(_POLL)
-        else:
-            return
 
 
 def _common_parts(run: _Run) -> list[Part]:
@@ -272,6 +223,18 @@ def _binaries(run: _Run, folder: Path, platform: Platform) -> Part:
 def _part(run: _Run, entries: Sequence[Entry], created_by: str) -> Part:
     layer = write_layer(entries, run.writer, run.cache, run.packing, run.recipe.compression)
     return Part(layer=layer, created_by=created_by)
+
+
+def _warn(image: ImagePlan, made: Recipe, say: Callable[[str], None]) -> None:
+    """Where nobody chose this engine, name what the repository's Dockerfile would have done otherwise."""
+    path = image.root / image.settings.dockerfile
+    if image.settings.engine != "auto" or not path.is_file():
+        return
+    text = path.read_bytes()[:_MAX_DOCKERFILE].decode(errors="replace")
+    for line, what in differences(text, made, image.settings.target):
+        say(
+            f"warning: {image.settings.dockerfile}:{line}: `{what}` is not what the go engine makes; see [go]"
+        )
 
 
 def _refuse_windows(image: ImagePlan) -> None:
