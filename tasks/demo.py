@@ -46,7 +46,9 @@ def run(folder: str, ambient: Mapping[str, str], console: Console) -> None:
     Raises:
         GopherwhaleError: A step failed; MissingToolError where there is no Go.
     """
-    from gopherwhale import app  # noqa: PLC0415
+    from gopherwhale.app.building import cross_build  # noqa: PLC0415
+    from gopherwhale.app.request import Request  # noqa: PLC0415
+    from gopherwhale.app.verifying import verify_arch  # noqa: PLC0415
     from gopherwhale.engines.toolchain import Toolchain  # noqa: PLC0415
     from gopherwhale.errors import ExitCode, VerificationError  # noqa: PLC0415
     from gopherwhale.platforms import of_this_machine  # noqa: PLC0415
@@ -58,16 +60,16 @@ def run(folder: str, ambient: Mapping[str, str], console: Console) -> None:
     root = bake(_place(folder))
     console.say(f"     {root}")
     here = of_this_machine()
-    request = app.Request(
+    request = Request(
         start=root,
         environment=environment,
         flags={"engine": "go", "platforms": list(dict.fromkeys((*_PLATFORMS, str(here))))},
         console=console,
     )
     console.say("2/4  an image for each platform; Go's first build of a platform takes a while")
-    app.cross_build(request)
+    cross_build(request)
     console.say("3/4  proof of what is in them")
-    if app.verify_arch(request) != ExitCode.GOOD:
+    if verify_arch(request) != ExitCode.GOOD:
         raise VerificationError("the images are not what they should be", hint="that is a bug: report it")
     console.say("4/4  the one for this machine")
     said = start(root / "dist" / root.name, here)

@@ -39,7 +39,7 @@ class Command:
         name: Its name behind `docker.`, with dashes.
         summary: One line for lists and help.
         flags: In the order of help.
-        function: The function of `gopherwhale.app` that does it.
+        function: `module:function` of `gopherwhale.app` that does it.
         own: Flags which that function takes itself.
     """
 
@@ -79,26 +79,26 @@ COMMANDS: Final = (
     Command(
         name="plan",
         summary="Show settings, tags, labels and the exact commands; run nothing.",
-        function="show_plan",
+        function="building:show_plan",
         flags=_BUILD,
     ),
     Command(
         name="build",
         summary="Build for this machine's platform, verify, and load the image into Docker.",
-        function="build",
+        function="building:build",
         flags=_BUILD,
     ),
     Command(
         name="cross-build",
         summary="Build every platform into an OCI layout below dist/.",
-        function="cross_build",
+        function="building:cross_build",
         flags=(*_BUILD, Flag(name="archive", kind="text", help="also write an OCI archive to this file")),
         own=("archive",),
     ),
     Command(
         name="verify-arch",
         summary="Prove that each platform's image holds a binary of that platform.",
-        function="verify_arch",
+        function="verifying:verify_arch",
         flags=(
             Flag(
                 name="source",
@@ -119,7 +119,7 @@ COMMANDS: Final = (
     Command(
         name="push",
         summary="Cross-build, verify, push the verified bytes; tags move last.",
-        function="push",
+        function="pushing:push",
         flags=(
             *_BUILD,
             _INSECURE,

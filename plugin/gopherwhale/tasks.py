@@ -118,12 +118,14 @@ def _parameter(flag: Flag) -> inspect.Parameter:
 
 def _run(command: Command, context: Context, flags: Mapping[str, Any]) -> None:
     """Do the command; our errors become one or two lines on stderr and the exit code of their class."""
-    from gopherwhale import app  # noqa: PLC0415
+    from importlib import import_module  # noqa: PLC0415
+
+    from gopherwhale.app.request import Request  # noqa: PLC0415
     from gopherwhale.errors import GopherwhaleError  # noqa: PLC0415
 
     given = {flag: flags.get(flag.identifier) for flag in command.flags}
     try:
-        request = app.Request(
+        request = Request(
             start=Path.cwd(),
             environment=dict(os.environ),
             configuration=_plain(context.config.get("gopherwhale", {})),
@@ -133,7 +135,9 @@ def _run(command: Command, context: Context, flags: Mapping[str, Any]) -> None:
             console=_console(flags.get("format") or _FORMATS[0]),
         )
         own = {name: value for name in command.own if (value := flags.get(name))}
-        code = int(getattr(app, command.function)(request, **own))
+        module, _, function = command.function.partition(":")
+        run = getattr(import_module(f"gopherwhale.app.{module}"), function)
+        code = int(run(request, **own))
     except GopherwhaleError as error:
         raise Exit(f"gopherwhale: {error}", code=int(error.exit_code)) from None
     if code:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from invoke import Program
 
-from gopherwhale import app
+from gopherwhale.app import building, pushing, verifying
+from gopherwhale.app.request import Request
 from gopherwhale.commands import COMMANDS
 from gopherwhale.errors import AuthenticationError, BuildError, ExitCode, RegistryError, VerificationError
 from gopherwhale.tasks import namespace
@@ -51,15 +52,16 @@ def run(*command: str, environment: Mapping[str, str] | None = None) -> subproce
     )
 
 
-def seen(monkeypatch: pytest.MonkeyPatch, function: str) -> list[tuple[app.Request, dict[str, Any]]]:
+def seen(monkeypatch: pytest.MonkeyPatch, function: str) -> list[tuple[Request, dict[str, Any]]]:
     """What a command's function of the application is called with."""
-    calls: list[tuple[app.Request, dict[str, Any]]] = []
+    calls: list[tuple[Request, dict[str, Any]]] = []
 
-    def record(request: app.Request, **own: Any) -> ExitCode:
+    def record(request: Request, **own: Any) -> ExitCode:
         calls.append((request, own))
         return ExitCode.GOOD
 
-    monkeypatch.setattr(app, function, record)
+    module = next(module for module in (building, verifying, pushing) if hasattr(module, function))
+    monkeypatch.setattr(module, function, record)
     return calls
 
 
@@ -160,10 +162,10 @@ def test_an_error_is_two_lines_and_the_code_of_its_class(
 ) -> None:
     """What failed and what to do go to stderr, and no traceback."""
 
-    def fail(_request: app.Request) -> ExitCode:
+    def fail(_request: Request) -> ExitCode:
         raise error
 
-    monkeypatch.setattr(app, "push", fail)
+    monkeypatch.setattr(pushing, "push", fail)
     assert call("docker.push") == code
     assert capsys.readouterr().err == "gopherwhale: it is wrong\n  mend it\n", repository
 

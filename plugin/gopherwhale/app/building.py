@@ -1,0 +1,95 @@
+"""docker.plan, docker.build and docker.cross-build."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from gopherwhale import engines, pipeline, platforms, results, settings
+from gopherwhale.app.request import Request, resolve
+from gopherwhale.errors import ExitCode, UsageError
+from gopherwhale.oci.archive import write_archive
+from gopherwhale.oci.layout import Layout
+from gopherwhale.pipeline import Built
+from gopherwhale.plan import ImagePlan
+from gopherwhale.platforms import Platform
+from gopherwhale.references import parse as parse_reference
+from gopherwhale.tags import LOCAL_TAG
+
+
+def show_plan(request: Request) -> ExitCode:
+    """Print the resolved settings, what would be made of them, and the exact commands; run nothing."""
+    resolved, made = resolve(request)
+    commands = {image.name: engines.describe(image, request.environment) for image in made.images}
+    document = {**made.to_document(), "settings": settings.plain(resolved), "commands": commands}
+    lines: list[str] = []
+    for image in made.images:
+        lines += results.plan_lines(image, commands[image.name])
+    request.console.show("\n".join(lines), document)
+    return ExitCode.GOOD
+
+
+def build(request: Request) -> ExitCode:
+    """Build each image for one platform, verify it and load it into Docker's own store."""
+    _, made = resolve(request)
+    console, documents, lines = request.console, [], []
+    for image in made.images:
+        local = image.for_local_use(_one_platform(request, image))
+        engine = engines.choose(image.settings.engine, request.environment, console.say)
+        built = pipeline.cross_build(local, engine, console.say)
+        report = pipeline.verify(local, console.say)
+        pipeline.refuse_unless_verified(report)
+        names = _local_names(image, request)
+        with tempfile.TemporaryDirectory(prefix="gopherwhale-") as folder:
+            archive = Path(folder) / "image.tar"
+            write_archive(Layout(local.layout), archive, names=names)
+            engines.load(archive, request.environment, image.timeout)
+        documents.append({**results.built_document(local, built), "loaded": names})
+        lines.append(f"{image.name}: loaded {', '.join(names)} ({local.platforms[0]}, {built.seconds:.1f} s)")
+        lines.append(f"  run it with: docker run --rm {names[0]}")
+    console.show("\n".join(lines), {"schema": 1, "images": documents})
+    return ExitCode.GOOD
+
+
+def cross_build(request: Request, archive: str = "") -> ExitCode:
+    """Build every platform of each image into its OCI layout.
+
+    Args:
+        request: What was asked for.
+        archive: A file to write as an OCI archive too; only for one image.
+    """
+    _, made = resolve(request)
+    if archive and len(made.images) != 1:
+        raise UsageError(
+            "--archive writes one image, and there are several", hint="choose one with --image NAME"
+        )
+    done = [(image, cross_build_one(image, request)) for image in made.images]
+    if archive:
+        write_archive(Layout(made.images[0].layout), request.start / archive)
+    text = "\n".join(results.built_table(image, built, request.console) for image, built in done)
+    document = {"schema": 1, "images": [results.built_document(image, built) for image, built in done]}
+    request.console.show(text, document)
+    return ExitCode.GOOD
+
+
+def cross_build_one(image: ImagePlan, request: Request) -> Built:
+    """Build every platform of one image into its layout with the engine that its settings choose."""
+    engine = engines.choose(image.settings.engine, request.environment, request.console.say)
+    return pipeline.cross_build(image, engine, request.console.say)
+
+
+def _one_platform(request: Request, image: ImagePlan) -> Platform:
+    if not request.flags.get("platforms"):
+        return platforms.of_this_machine()
+    if len(image.platforms) != 1:
+        raise UsageError(
+            "docker.build loads one platform, and several are given", hint="docker.cross-build makes them all"
+        )
+    return image.platforms[0]
+
+
+def _local_names(image: ImagePlan, request: Request) -> list[str]:
+    name = image.repository.name if image.repository else f"docker.io/library/{image.name}"
+    reference = parse_reference(name)
+    tags = image.tags if request.flags.get("tags") else (LOCAL_TAG,)
+    return [reference.with_tag(tag).familiar for tag in tags]
