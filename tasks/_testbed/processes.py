@@ -63,12 +63,21 @@ class Service:
         try:
             self._wait(process, ready, timeout)
         except BaseException:
-            stop(self.pid_file, self.mark, timeout=30)
-            process.wait(timeout=30)
+            self._end(process)
             raise
         # It outlives us on purpose: Popen shall not warn of that.
         process.returncode = 0
         return process.pid
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        # By the process itself, not by its pid file: one that was only just started has no command line yet.
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=30)
+        self.pid_file.unlink(missing_ok=True)
 
     def _wait(self, process: subprocess.Popen[bytes], ready: Callable[[], bool], timeout: float) -> None:
         deadline = time.monotonic() + timeout
