@@ -78,13 +78,13 @@ _BUILD: Final = (
 COMMANDS: Final = (
     Command(
         name="plan",
-        summary="Show settings, tags, labels and the exact commands; run nothing.",
+        summary="Show settings, tags and the exact commands; run nothing.",
         function="building:show_plan",
         flags=_BUILD,
     ),
     Command(
         name="build",
-        summary="Build for this machine's platform, verify, and load the image into Docker.",
+        summary="Build for this machine, verify, load it into Docker.",
         function="building:build",
         flags=_BUILD,
     ),
@@ -97,7 +97,7 @@ COMMANDS: Final = (
     ),
     Command(
         name="verify-arch",
-        summary="Prove that each platform's image holds a binary of that platform.",
+        summary="Prove that each platform's image holds its own binary.",
         function="verifying:verify_arch",
         flags=(
             Flag(
@@ -118,7 +118,7 @@ COMMANDS: Final = (
     ),
     Command(
         name="push",
-        summary="Cross-build, verify, push the verified bytes; tags move last.",
+        summary="Cross-build, verify, push those bytes; tags move last.",
         function="pushing:push",
         flags=(
             *_BUILD,

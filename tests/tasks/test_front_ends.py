@@ -67,10 +67,11 @@ def seen(monkeypatch: pytest.MonkeyPatch, function: str) -> list[tuple[Request, 
 
 @pytest.mark.parametrize("command", [("invoke", "--list"), ("gopherwhale", "--list")])
 def test_every_command_is_listed(repository: Path, command: tuple[str, ...]) -> None:
-    """A tasks.py of two lines and the console script offer the same."""
+    """A tasks.py of two lines and the console script offer the same, a line each on a narrow terminal."""
     done = run(*command)
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in NAMES), repository
+    assert all(f"  {known.summary}\n" in done.stdout for known in COMMANDS), done.stdout
 
 
 def test_every_command_is_a_nox_session(repository: Path) -> None:
