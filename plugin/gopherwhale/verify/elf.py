@@ -25,7 +25,24 @@ _OS_ABI: Final[Mapping[int, str]] = {
     12: "openbsd",
     6: "solaris",
 }
+_EM_MIPS: Final = 8
 _EF_MIPS_ABI2: Final = 0x20
+# e_machine, class and byte order (True: big) of Go's ports.
+ARCHITECTURES: Final[Mapping[tuple[int, int, bool], str]] = {
+    (3, 32, False): "386",
+    (62, 64, False): "amd64",
+    (40, 32, False): "arm",
+    (183, 64, False): "arm64",
+    (258, 64, False): "loong64",
+    (8, 32, True): "mips",
+    (8, 32, False): "mipsle",
+    (8, 64, True): "mips64",
+    (8, 64, False): "mips64le",
+    (21, 64, True): "ppc64",
+    (21, 64, False): "ppc64le",
+    (243, 64, False): "riscv64",
+    (22, 64, True): "s390x",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,25 +86,9 @@ class Elf:
     @property
     def architecture(self) -> str:
         """Go's name for the machine, or `machine-N` for one that Go does not know."""
-        little = not self.big_endian
-        wide = self.bits == 64  # noqa: PLR2004 -- bits
-        table = {
-            (3, False, True): "386",
-            (62, True, True): "amd64",
-            (40, False, True): "arm",
-            (183, True, True): "arm64",
-            (258, True, True): "loong64",
-            (21, True, False): "ppc64",
-            (21, True, True): "ppc64le",
-            (243, True, True): "riscv64",
-            (22, True, False): "s390x",
-            (8, True, False): "mips64",
-            (8, True, True): "mips64le",
-        }
-        if self.machine == 8 and not wide:  # noqa: PLR2004 -- EM_MIPS
-            n32 = bool(self.flags & _EF_MIPS_ABI2)
-            return f"mips{'n32' if n32 else ''}{'le' if little else ''}"
-        return table.get((self.machine, wide, little), f"machine-{self.machine}")
+        if self.machine == _EM_MIPS and self.bits == 32 and self.flags & _EF_MIPS_ABI2:  # noqa: PLR2004 -- bits
+            return f"mipsn32{'' if self.big_endian else 'le'}"
+        return ARCHITECTURES.get((self.machine, self.bits, self.big_endian), f"machine-{self.machine}")
 
 
 @dataclass(frozen=True)

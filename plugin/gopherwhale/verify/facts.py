@@ -34,7 +34,20 @@ class BinaryFacts:
         go_version: Or empty where there is no build information.
         module: The main module.
         settings: Go's build settings.
-        problem: Why it is malformed, or empty.
+        problem: Why it is malformed, or why nothing more can be told; or empty.
+        machine: The header's own number of the machine, or 0.
+        os_abi: The ELF OS ABI by name: `sysv`, `gnu`, `freebsd`, ...
+        abi: The machine's calling convention, as far as the header tells: `eabi5 hard-float`, `n64`, `lp64d`.
+        run_paths: Folders in which its libraries are looked for first (DT_RUNPATH, else DT_RPATH).
+        argument: The one argument that a script's first line gives to its interpreter.
+        build_id: The GNU build id (Mach-O: the UUID), in hexadecimal digits.
+        go_build_id: Go's.
+        main_package: The path of the main package.
+        module_version: The main module's.
+        cpu_level: The CPU level that the file's own notes ask for (`v3`), apart from Go's settings.
+        packer: The program that packed it, where one is recognised: `UPX`.
+        members: The parts of a universal Mach-O file; the facts beside them are the first part's.
+        notes: What is odd about it, though it is sound.
     """
 
     format: str
@@ -49,6 +62,44 @@ class BinaryFacts:
     module: str = ""
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     problem: str = ""
+    machine: int = 0
+    os_abi: str = ""
+    abi: str = ""
+    run_paths: tuple[str, ...] = ()
+    argument: str = ""
+    build_id: str = ""
+    go_build_id: str = ""
+    main_package: str = ""
+    module_version: str = ""
+    cpu_level: str = ""
+    packer: str = ""
+    members: tuple[BinaryFacts, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def static(self) -> bool:
+        """Whether it is a program that nothing else has to load."""
+        return self.kind in ("executable", "PIE") and not self.interpreter and not self.needed
+
+    @property
+    def cgo(self) -> bool | None:
+        """Whether Go compiled with cgo; None where nothing tells."""
+        return {"0": False, "1": True}.get(self.settings.get("CGO_ENABLED", ""))
+
+    @property
+    def revision(self) -> str:
+        """The commit it was built from, or empty."""
+        return self.settings.get("vcs.revision", "")
+
+    @property
+    def revision_time(self) -> str:
+        """That commit's time, by RFC 3339, or empty."""
+        return self.settings.get("vcs.time", "")
+
+    @property
+    def modified(self) -> bool | None:
+        """Whether the working tree differed from that commit; None where nothing tells."""
+        return {"true": True, "false": False}.get(self.settings.get("vcs.modified", ""))
 
     @property
     def level(self) -> str:
@@ -64,7 +115,11 @@ class BinaryFacts:
     def to_document(self) -> dict[str, Any]:
         """JSON for machines, without what is empty."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        plain |= {"settings": dict(self.settings), "needed": list(self.needed)}
+        plain |= {name: list(plain[name]) for name in ("needed", "run_paths", "notes")}
+        plain |= {
+            "settings": dict(self.settings),
+            "members": [member.to_document() for member in self.members],
+        }
         return {key: value for key, value in plain.items() if value}
 
 
@@ -95,6 +150,7 @@ def _elf(data: Data) -> BinaryFacts:
         format="ELF",
         os=found.os,
         architecture=found.architecture,
+        machine=found.machine,
         kind=found.kind,
         bits=found.bits,
         byte_order="big" if found.big_endian else "little",

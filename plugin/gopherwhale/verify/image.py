@@ -21,6 +21,7 @@ from gopherwhale.verify import judge
 from gopherwhale.verify.facts import BinaryFacts
 from gopherwhale.verify.filesystem import FileSystem, NotRunnable, read_image
 from gopherwhale.verify.findings import Finding, PlatformReport, Report
+from gopherwhale.verify.fits import fits
 
 Say = Callable[[str], None]
 _MAX_IMAGES = 256
@@ -130,10 +131,10 @@ def _judge_entrypoint(
                 break
             if facts.format != "script" or not facts.interpreter:
                 present = not facts.interpreter or system.has(facts.interpreter)
-                findings += judge.judge_binary(declared, path, facts)
+                findings += fits(declared, path, facts)
                 findings += judge.judge_interpreter(declared, path, facts, present=present)
-                unsure = [] if findings else judge.judge_decided(declared, path, facts)
-                return path, facts, node.digest, [*findings, *unsure], bool(unsure)
+                unsure = any(finding.code == "cannot-tell" for finding in findings)
+                return path, facts, node.digest, findings, unsure
             path = system.executable(facts.interpreter)
         findings.append(
             judge.entrypoint_finding(declared, "entrypoint-loop", path, "scripts that run each other")

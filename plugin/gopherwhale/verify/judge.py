@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,14 +10,9 @@ from gopherwhale.oci.documents import Descriptor, ImageConfig
 from gopherwhale.platforms import Platform
 from gopherwhale.verify.facts import BinaryFacts
 from gopherwhale.verify.findings import Finding, Severity
+from gopherwhale.verify.fits import MEND_BUILD
 
 REVISION_LABEL: Final = "org.opencontainers.image.revision"
-_BASELINE: Final[Mapping[str, str]] = {"amd64": "v1", "arm64": "v8.0"}
-_RUNNABLE: Final = frozenset({"executable", "PIE"})
-_MEND_BUILD: Final = (
-    "build with GOOS, GOARCH and GOARM from TARGETOS, TARGETARCH and TARGETVARIANT,"
-    " declared without defaults in the stage that compiles"
-)
 
 
 def judge_set(declared: Sequence[Platform], expected: Sequence[Platform] | None) -> list[Finding]:
@@ -97,69 +92,6 @@ def judge_revision(declared: Platform, config: ImageConfig, revision: str) -> li
     ]
 
 
-def judge_binary(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
-    """A program must be an executable for the declared platform and no newer CPU."""
-    if facts.format == "malformed":
-        return [_at("malformed", declared, path, "a sound executable", facts.problem, "build it again")]
-    if facts.format in ("other", "script"):
-        return []
-    if facts.os != declared.os:
-        return [_at("wrong-os", declared, path, declared.os, facts.os, _MEND_BUILD)]
-    if facts.architecture != declared.architecture:
-        return [_at("wrong-machine", declared, path, str(declared), str(facts.platform), _MEND_BUILD)]
-    if facts.kind not in _RUNNABLE:
-        return [
-            _at(
-                "not-a-program",
-                declared,
-                path,
-                "an executable",
-                facts.kind or "nothing",
-                "use go build's default -buildmode",
-            )
-        ]
-    return [*_judge_go(declared, path, facts), *_judge_level(declared, path, facts)]
-
-
-def _judge_go(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
-    found = (facts.settings.get("GOOS", declared.os), facts.settings.get("GOARCH", declared.architecture))
-    if found == (declared.os, declared.architecture):
-        return []
-    return [
-        _at(
-            "build-info-disagrees",
-            declared,
-            path,
-            f"{declared.os}/{declared.architecture}",
-            "/".join(found),
-            _MEND_BUILD,
-        )
-    ]
-
-
-def _judge_level(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
-    wanted = declared.variant or _BASELINE.get(declared.architecture, "")
-    if not wanted or not facts.level:
-        return []
-    if _rank(facts.level) > _rank(wanted):
-        return [
-            _at(
-                "variant-too-new",
-                declared,
-                path,
-                f"code for {wanted} or older",
-                f"code for {facts.level}",
-                _MEND_BUILD,
-            )
-        ]
-    if _rank(facts.level) < _rank(wanted) and declared.architecture == "arm":
-        older = _at(
-            "variant-older", declared, path, f"code for {wanted}", f"code for {facts.level}", _MEND_BUILD
-        )
-        return [_soften(older, Severity.WARNING)]
-    return []
-
-
 def judge_interpreter(declared: Platform, path: str, facts: BinaryFacts, *, present: bool) -> list[Finding]:
     """What must load a program has to be in the image."""
     if not facts.interpreter or present:
@@ -174,27 +106,6 @@ def judge_interpreter(declared: Platform, path: str, facts: BinaryFacts, *, pres
             "build with CGO_ENABLED=0 and without -buildmode=pie",
         )
     ]
-
-
-def judge_decided(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
-    """Say so where a program does not tell what it is for; an empty list where it does."""
-    needs_level = declared.architecture == "arm" and facts.architecture == "arm" and not facts.level
-    if facts.format in ("ELF", "PE") and not needs_level:
-        return []
-    found = (
-        f"a {facts.format} file"
-        if facts.format not in ("ELF", "PE")
-        else "a program without Go's build information"
-    )
-    note = _at(
-        "cannot-tell",
-        declared,
-        path,
-        f"a program that tells its platform, {declared}",
-        found,
-        "keep Go's build information in the program: it is packed, obfuscated or not a Go program",
-    )
-    return [_soften(note, Severity.NOTICE)]
 
 
 def judge_sameness(binaries: Iterable[tuple[Platform, str, str]]) -> list[Finding]:
@@ -215,7 +126,7 @@ def judge_sameness(binaries: Iterable[tuple[Platform, str, str]]) -> list[Findin
                     path,
                     "a program of its own",
                     f"the bytes of {other}'s program",
-                    _MEND_BUILD,
+                    MEND_BUILD,
                 )
             )
     return findings
@@ -246,11 +157,6 @@ def entrypoint_finding(declared: Platform, code: str, path: str, found: str) -> 
         found,
         "see ENTRYPOINT and the COPY of the final stage",
     )
-
-
-def _rank(level: str) -> tuple[int, int]:
-    major, _, minor = level.removeprefix("v").partition(".")
-    return (int(major) if major.isdigit() else 0, int(minor) if minor.isdigit() else 0)
 
 
 def _at(code: str, platform: Platform, path: str, expected: str, found: str, remedy: str) -> Finding:

@@ -1,0 +1,172 @@
+"""One file's facts against one platform: does it run there? Pure: nothing is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gopherwhale.platforms import Platform
+from gopherwhale.verify import elf
+from gopherwhale.verify.facts import BinaryFacts
+from gopherwhale.verify.findings import Finding, Severity
+
+# What "no variant" stands for. riscv64 and ppc64 have no variants in an image index, so a level above Go's
+# own default is one that nobody can declare.
+_BASELINE: Final[Mapping[str, str]] = {
+    "amd64": "v1",
+    "arm64": "v8.0",
+    "ppc64": "power8",
+    "ppc64le": "power8",
+    "riscv64": "rva20u64",
+}
+_RUNNABLE: Final = frozenset({"executable", "PIE"})
+_FORMATS: Final[Mapping[str, str]] = {"windows": "PE", "darwin": "Mach-O", "ios": "Mach-O"}
+MEND_BUILD: Final = (
+    "build with GOOS, GOARCH and GOARM from TARGETOS, TARGETARCH and TARGETVARIANT,"
+    " declared without defaults in the stage that compiles"
+)
+_MEND_PROGRAM: Final = "copy the program that the compiler wrote, whole, and name it as the entrypoint"
+_MEND_TELL: Final = (
+    "keep Go's build information in the program: it is packed, obfuscated, stripped of it, or no Go program"
+)
+
+
+def fits(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
+    """Judge a file that is to be run on a platform.
+
+    A script fits wherever its interpreter does, so that the caller goes on with that. Whether the interpreter
+    and the libraries are in the image is the caller's to say too.
+
+    Returns:
+        Errors where it cannot run; a warning where it is for an older CPU than declared; a notice,
+        `cannot-tell`, where nothing else was found and the file does not tell all that counts.
+    """
+    if facts.members:
+        return _fits_any(declared, path, facts)
+    found = _is_program(declared, path, facts) or _is_for(declared, path, facts)
+    if found or facts.format == "script":
+        return found
+    found = [*_judge_go(declared, path, facts), *_judge_level(declared, path, facts)]
+    return found or judge_decided(declared, path, facts)
+
+
+def judge_decided(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
+    """Say so where a program does not tell what it is for; an empty list where it does."""
+    text = ""
+    if facts.packer:
+        text = f"a program packed by {facts.packer}, whose contents cannot be read"
+    elif facts.format in ("ELF", "PE", "Mach-O"):
+        blind = declared.architecture == "arm" and facts.architecture == "arm" and not facts.level
+        hidden = bool(facts.go_build_id) and not facts.go_version
+        text = "a program without Go's build information" if blind or hidden else ""
+    elif facts.format != "script":
+        text = f"a {facts.format} file"
+    if not text:
+        return []
+    wanted = f"a program that tells its platform, {declared}"
+    return [_at("cannot-tell", declared, path, wanted, text, _MEND_TELL, Severity.NOTICE)]
+
+
+def _fits_any(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
+    """A universal file fits where one of its parts does; else what the first part lacks is said."""
+    verdicts = [fits(declared, path, part) for part in facts.members]
+    good = [found for found in verdicts if all(one.severity is not Severity.ERROR for one in found)]
+    return (good or verdicts)[0]
+
+
+def _is_program(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
+    """It is sound, and of a kind that can be run."""
+    if facts.format == "malformed":
+        return [_at("malformed", declared, path, "a sound executable", facts.problem, "build it again")]
+    if facts.format == "other" or (facts.format == "script" and not facts.interpreter):
+        found = facts.problem or "a file of no format that can be run"
+        return [_at("not-a-program", declared, path, "an executable", found, _MEND_PROGRAM)]
+    if facts.format == "script" or facts.kind in _RUNNABLE:
+        return []
+    mend = "use go build's default -buildmode, and copy the linked program"
+    return [_at("not-a-program", declared, path, "an executable", facts.kind or "nothing", mend)]
+
+
+def _is_for(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
+    """It is for the system and the machine."""
+    if facts.format == "script":
+        return []
+    if facts.os != declared.os or facts.format != _FORMATS.get(declared.os, "ELF"):
+        found = f"{facts.os or 'no system'} ({facts.format})"
+        return [_at("wrong-os", declared, path, declared.os, found, MEND_BUILD)]
+    if facts.architecture != declared.architecture:
+        return [_at(_how_wrong(declared, facts), declared, path, str(declared), _machine(facts), MEND_BUILD)]
+    return []
+
+
+def _how_wrong(declared: Platform, facts: BinaryFacts) -> str:
+    """The same machine number with another class or byte order is told apart: swapped ppc64 and ppc64le."""
+    for (machine, bits, big), name in elf.ARCHITECTURES.items():
+        if name == declared.architecture and facts.format == "ELF" and machine == facts.machine:
+            if bits != facts.bits:
+                return "wrong-class"
+            if big != (facts.byte_order == "big"):
+                return "wrong-byte-order"
+    return "wrong-machine"
+
+
+def _machine(facts: BinaryFacts) -> str:
+    detail = f"{facts.bits}-bit {facts.byte_order}-endian {facts.format}"
+    return f"{facts.platform} ({detail})"
+
+
+def _judge_go(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
+    found = (facts.settings.get("GOOS", declared.os), facts.settings.get("GOARCH", declared.architecture))
+    if found == (declared.os, declared.architecture):
+        return []
+    wanted = f"{declared.os}/{declared.architecture}"
+    return [_at("build-info-disagrees", declared, path, wanted, "/".join(found), MEND_BUILD)]
+
+
+def _judge_level(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
+    wanted = declared.variant or _BASELINE.get(declared.architecture, "")
+    if not wanted or not facts.level:
+        return []
+    found = f"code for {facts.level}"
+    if not _runs(_rank(facts.level), _rank(wanted)):
+        return [
+            _at("variant-too-new", declared, path, f"code for {wanted} or older", found, MEND_BUILD),
+        ]
+    if _rank(facts.level) != _rank(wanted) and declared.variant:
+        expected = f"code for {wanted}"
+        return [_at("variant-older", declared, path, expected, found, MEND_BUILD, Severity.WARNING)]
+    return []
+
+
+def _runs(code: tuple[int, int], machine: tuple[int, int]) -> bool:
+    """Whether code of a level runs on a machine of a level; Armv9.n has all of Armv8.(n+5), and not more."""
+    if (code[0], machine[0]) == (8, 9):
+        return code[1] <= machine[1] + 5
+    return code <= machine
+
+
+def _rank(level: str) -> tuple[int, int]:
+    """`v8.1` as (8, 1), `power9` as (9, 0), `rva22u64` as (22, 0)."""
+    digits = level.lstrip("abcdefghijklmnopqrstuvwxyz").partition("u")[0]
+    major, _, minor = digits.partition(".")
+    return (int(major) if major.isdecimal() else 0, int(minor) if minor.isdecimal() else 0)
+
+
+def _at(
+    code: str,
+    platform: Platform,
+    path: str,
+    expected: str,
+    found: str,
+    remedy: str,
+    severity: Severity = Severity.ERROR,
+) -> Finding:
+    return Finding(
+        code=code,
+        severity=severity,
+        platform=str(platform),
+        path=path,
+        expected=expected,
+        found=found,
+        remedy=remedy,
+    )
