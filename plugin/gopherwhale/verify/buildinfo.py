@@ -6,13 +6,13 @@ pointers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from gopherwhale.verify.elf import Elf
-from gopherwhale.verify.reading import Data, Malformed, View
+from gopherwhale.verify.reading import Data, Malformed, Segment, View, place
 
 MAGIC: Final = b"\xff Go buildinf:"
 _ALIGN: Final = 16
@@ -20,8 +20,12 @@ _HEADER: Final = 32
 _INLINE: Final = 2
 _BIG_ENDIAN: Final = 1
 _SENTINEL: Final = 16
-_MAX_STRING: Final = 4 * 1024 * 1024
+_MAX_STRING: Final = 1024 * 1024
 _MAX_VARINT: Final = 10
+_STEP: Final = 1024 * 1024
+_BUILD_ID: Final = re.compile(rb'\xff Go build ID: "([\x21\x23-\x7e]{1,256})"')
+_BUILD_ID_REACH: Final = 64 * 1024
+_QUOTED: Final = re.compile(r'\\([\\"nt])')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,61 +36,69 @@ class BuildInfo:
         go_version: As `go1.26.8`.
         module: The main module's path, or empty.
         settings: `GOOS`, `GOARCH`, `GOARM`, `CGO_ENABLED`, `vcs.revision` and so on.
+        main_package: The path of the main package, or empty.
+        module_version: The main module's, or empty.
     """
 
     go_version: str
     module: str
     settings: Mapping[str, str]
+    main_package: str = ""
+    module_version: str = ""
 
 
 def find(data: Data, places: Iterable[tuple[int, int]]) -> int | None:
-    """Where the header stands: on a multiple of 16 inside one of the places (offset, size), or None."""
-    whole = memoryview(data)  # type: ignore[arg-type]
-    for start, size in places:
-        end = min(start + size, len(whole))
-        at = max(start, 0)
-        while 0 <= at < end:
-            found = _index(whole, at, end)
-            if found < 0:
-                break
-            if (found - start) % _ALIGN == 0:
-                return found
-            at = found + 1
+    """Where the header stands: on a multiple of 16 inside one of the places (offset, size), or None.
+
+    Each byte of the file is searched at most once, however the places overlap.
+    """
+    done = 0
+    for start, size in sorted(places):
+        end = min(start + size, len(data))
+        at = max(start, done)
+        while at < end:
+            # Windows overlap by the magic, so that one across the border is found.
+            window = bytes(data[at : min(at + _STEP + len(MAGIC) - 1, end)])
+            found = window.find(MAGIC)
+            while found >= 0:
+                if not (at + found - start) % _ALIGN:
+                    return at + found
+                found = window.find(MAGIC, found + len(MAGIC))
+            at += _STEP
+        done = max(done, end)
     return None
 
 
-def _index(whole: memoryview, start: int, end: int) -> int:
-    # Windows of a MiB that overlap by the magic: no copy of a large segment is made.
-    step = 1024 * 1024
-    while start < end:
-        found = bytes(whole[start : min(start + step + len(MAGIC), end)]).find(MAGIC)
-        if found >= 0:
-            return start + found
-        start += step
-    return -1
+def find_build_id(data: Data) -> str:
+    """The Go build id that stands in front of the code, in formats that have no notes; or empty."""
+    found = _BUILD_ID.search(bytes(data[:_BUILD_ID_REACH]))
+    return found[1].decode() if found else ""
 
 
-def read(data: Data, at: int, elf: Elf | None = None) -> BuildInfo:
+def read(data: Data, at: int, segments: Sequence[Segment] = ()) -> BuildInfo:
     """Read the build information whose header stands at `at`.
 
+    Args:
+        data: The file.
+        at: The header's offset.
+        segments: Where addresses stand in the file, for the kind before Go 1.18.
+
     Raises:
-        Malformed: It breaks its own format, or is of the old kind and `elf` does not lead to it.
+        Malformed: It breaks its own format, or its pointers lead nowhere.
     """
     view = View(data)
     pointer_size, flags = view.take(at + 14, 2)
     if flags & _INLINE:
         version, after = _inline(view, at + _HEADER)
         text, _ = _inline(view, after)
-    elif elf is not None:
+    else:
         view = View(data, ">" if flags & _BIG_ENDIAN else "<")
         form = {4: "I", 8: "Q"}.get(pointer_size)
         if form is None:
             raise Malformed("the pointer size of the build information is not sound")
-        version = _behind(view, elf, form, view.unpack(form, at + 16)[0])
-        text = _behind(view, elf, form, view.unpack(form, at + 16 + pointer_size)[0])
-    else:
-        raise Malformed("build information of Go before 1.18")
-    if not version.startswith(b"go") and not version.startswith(b"devel"):
+        version = _behind(view, segments, form, view.unpack(form, at + 16)[0])
+        text = _behind(view, segments, form, view.unpack(form, at + 16 + pointer_size)[0])
+    if not version.startswith((b"go", b"devel")):
         raise Malformed("the build information names no Go version")
     return _parse(version.decode(errors="replace"), text)
 
@@ -105,32 +117,53 @@ def _inline(view: View, at: int) -> tuple[bytes, int]:
     raise Malformed("a length in the build information is not sound")
 
 
-def _behind(view: View, elf: Elf, form: str, address: int) -> bytes:
-    start, length = view.unpack(form * 2, _offset(elf, address))
+def _behind(view: View, segments: Sequence[Segment], form: str, address: int) -> bytes:
+    if not address:
+        return b""
+    start, length = view.unpack(form * 2, place(segments, address))
     if not length:
         return b""
     if length > _MAX_STRING:
         raise Malformed("a length in the build information is not sound")
-    return view.take(_offset(elf, start), length)
-
-
-def _offset(elf: Elf, address: int) -> int:
-    for segment in elf.segments:
-        if segment.address <= address < segment.address + segment.size:
-            return address - segment.address + segment.offset
-    raise Malformed("a pointer of the build information leads nowhere")
+    return view.take(place(segments, start), length)
 
 
 def _parse(version: str, text: bytes) -> BuildInfo:
     if len(text) > 2 * _SENTINEL and text[-_SENTINEL - 1 : -_SENTINEL] == b"\n":
         text = text[_SENTINEL:-_SENTINEL]
-    module, settings = "", {}
-    for line in text.decode(errors="replace").splitlines():
+    module = number = package = ""
+    settings: dict[str, str] = {}
+    for line in text.decode(errors="replace").split("\n"):
         word, _, rest = line.partition("\t")
-        if word == "mod":
-            module = rest.partition("\t")[0]
+        if word == "path":
+            package = rest
+        elif word == "mod":
+            module, number = [*rest.split("\t"), ""][:2]
         elif word == "build":
-            key, sign, value = rest.partition("=")
+            key, sign, value = _split(rest)
             if sign:
-                settings[key.strip('"`')] = value.strip('"`')
-    return BuildInfo(go_version=version, module=module, settings=MappingProxyType(settings))
+                settings[_unquote(key)] = _unquote(value)
+    return BuildInfo(
+        go_version=version,
+        module=module,
+        settings=MappingProxyType(settings),
+        main_package=package,
+        module_version=number,
+    )
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Key and value; a quoted key may hold an equals sign."""
+    if text.startswith('"'):
+        end = text.find('"=', 1)
+        return (text[: end + 1], "=", text[end + 2 :]) if end > 0 else ("", "", "")
+    return text.partition("=")
+
+
+def _unquote(text: str) -> str:
+    """Go's quoting of values that hold blanks or quotes (strconv.Quote, or back quotes)."""
+    if len(text) < 2 or text[0] != text[-1] or text[0] not in '"`':  # noqa: PLR2004 -- two quotes
+        return text
+    if text[0] == "`":
+        return text[1:-1]
+    return _QUOTED.sub(lambda match: {"n": "\n", "t": "\t"}.get(match[1], match[1]), text[1:-1])

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from gopherwhale.platforms import Platform, normalise
-from gopherwhale.verify import buildinfo, elf, pe
-from gopherwhale.verify.reading import Data, Malformed, View
+from gopherwhale.verify import buildinfo, elf, macho, pe, script
+from gopherwhale.verify.reading import Data, Malformed, Segment
 
-_MACHO: Final = frozenset(
-    {b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"}
-)
-_LEVELS: Final[Mapping[str, str]] = {"arm": "GOARM", "amd64": "GOAMD64", "arm64": "GOARM64"}
-_SHEBANG: Final = 256
+_LEVELS: Final[Mapping[str, str]] = {
+    "amd64": "GOAMD64",
+    "arm": "GOARM",
+    "arm64": "GOARM64",
+    "ppc64": "GOPPC64",
+    "ppc64le": "GOPPC64",
+    "riscv64": "GORISCV64",
+}
+CUT_SHORT: Final = "the file is cut short"
+DAMAGED_INFO: Final = "Go's build information is damaged"
+_PACKED: Final = b"UPX!"
+_PACKED_REACH: Final = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +110,25 @@ class BinaryFacts:
 
     @property
     def level(self) -> str:
-        """The CPU level that Go compiled for, as a variant (`v7`), or empty where nothing tells."""
-        text = self.settings.get(_LEVELS.get(self.architecture, ""), "").partition(",")[0]
-        return text if not text or text.startswith("v") else f"v{text}"
+        """The CPU level it is compiled for, as a variant (`v7`), or empty where nothing tells.
+
+        Go's setting, else what the file's own notes ask for.
+        """
+        setting = self.settings.get(_LEVELS.get(self.architecture, ""), "")
+        text, _, options = setting.partition(",")
+        if text == "v8.0" and "lse" in options.split(","):
+            # The large system extensions are a part of Armv8.1, and optional before.
+            return "v8.1"
+        if not text:
+            return self.cpu_level
+        return f"v{text}" if text[0].isdecimal() else text
 
     @property
     def platform(self) -> Platform:
         """The platform that the file is for, as far as it tells."""
+        if not self.level:
+            # No variant is made up: "arm" alone is not arm/v7 here.
+            return Platform(os=self.os, architecture=self.architecture)
         return normalise(self.os, self.architecture, self.level)
 
     def to_document(self) -> dict[str, Any]:
@@ -125,28 +144,27 @@ class BinaryFacts:
 
 def read(data: Data) -> BinaryFacts:
     """Tell what a file is; a damaged one is `malformed`, never an error."""
-    head = bytes(data[:4])
+    head = bytes(data[:8])
     try:
-        if head == elf.MAGIC:
+        if head[:4] == elf.MAGIC:
             return _elf(data)
-        if head[:2] == pe.MAGIC:
+        if head[:2] == pe.MAGIC and pe.start_of(data) is not None:
             return _pe(data)
+        if macho.is_one(head):
+            return _universal(data)
     except Malformed as problem:
         return BinaryFacts(format="malformed", problem=str(problem))
-    if head in _MACHO:
-        return BinaryFacts(format="Mach-O", os="darwin")
-    if head[:2] == b"#!":
-        words = View(data).string(2, _SHEBANG).partition("\n")[0].split()
-        return BinaryFacts(format="script", kind="executable", interpreter=words[0] if words else "")
+    if head[:2] == script.MAGIC:
+        program, argument = script.read(data)
+        return BinaryFacts(format="script", kind="executable", interpreter=program, argument=argument)
     return BinaryFacts(format="other")
 
 
 def _elf(data: Data) -> BinaryFacts:
     found = elf.read(data)
-    places = [found.sections[".go.buildinfo"]] if ".go.buildinfo" in found.sections else []
-    places += [(segment.offset, segment.size) for segment in found.segments if segment.writable]
-    info = _info(data, places, found)
-    return BinaryFacts(
+    section = found.sections.get(".go.buildinfo")
+    places = [section] if section else []
+    facts = BinaryFacts(
         format="ELF",
         os=found.os,
         architecture=found.architecture,
@@ -154,33 +172,83 @@ def _elf(data: Data) -> BinaryFacts:
         kind=found.kind,
         bits=found.bits,
         byte_order="big" if found.big_endian else "little",
+        os_abi=found.os_abi,
+        abi=found.abi,
         interpreter=found.interpreter,
         needed=found.needed,
-        go_version=info.go_version if info else "",
-        module=info.module if info else "",
-        settings=info.settings if info else MappingProxyType({}),
+        run_paths=found.run_paths,
+        build_id=found.notes.build_id,
+        go_build_id=found.notes.go_build_id,
+        cpu_level=found.notes.cpu_level,
+        packer="UPX" if _PACKED in bytes(data[:_PACKED_REACH]) else "",
     )
+    end = max((segment.offset + segment.size for segment in found.segments), default=0)
+    if end > len(data):
+        facts = replace(facts, notes=(f"{CUT_SHORT}: {end} bytes are to be loaded, {len(data)} are there",))
+    known = _with_info(data, facts, places, found.segments)
+    if found.os_abi == "sysv" and not found.notes.system:
+        # The header names no system: what Go says it compiled for is better than the usual guess.
+        return replace(known, os=known.settings.get("GOOS", known.os))
+    return known
 
 
 def _pe(data: Data) -> BinaryFacts:
     found = pe.read(data)
-    info = _info(data, found.writable, None)
-    return BinaryFacts(
+    facts = BinaryFacts(
         format="PE",
-        os="windows",
+        os=found.os,
         architecture=found.architecture,
+        machine=found.machine,
         kind=found.kind,
-        bits=32 if found.architecture in ("386", "arm") else 64,
+        bits=found.bits,
         byte_order="little",
-        go_version=info.go_version if info else "",
-        module=info.module if info else "",
-        settings=info.settings if info else MappingProxyType({}),
+        needed=found.needed,
+        go_build_id=buildinfo.find_build_id(data),
     )
+    return _with_info(data, facts, [], found.segments)
 
 
-def _info(data: Data, places: Any, found: elf.Elf | None) -> buildinfo.BuildInfo | None:
-    at = buildinfo.find(data, places)
+def _universal(data: Data) -> BinaryFacts:
+    parts = macho.parts(data)
+    members = tuple(_macho(part) for part in parts)
+    return members[0] if len(members) == 1 else replace(members[0], members=members)
+
+
+def _macho(data: Data) -> BinaryFacts:
+    found = macho.read(data)
+    facts = BinaryFacts(
+        format="Mach-O",
+        os=found.os,
+        architecture=found.architecture,
+        machine=found.machine,
+        kind=found.kind,
+        bits=found.bits,
+        byte_order="big" if found.big_endian else "little",
+        interpreter=found.interpreter,
+        needed=tuple(found.needed),
+        build_id=found.build_id,
+        go_build_id=buildinfo.find_build_id(data),
+    )
+    return _with_info(data, facts, found.build_info, found.segments)
+
+
+def _with_info(
+    data: Data, facts: BinaryFacts, places: Sequence[tuple[int, int]], segments: Sequence[Segment]
+) -> BinaryFacts:
+    """Add Go's build information, looked for in its own section, else in all that can be written to."""
+    named = places or [(segment.offset, segment.size) for segment in segments if segment.writable]
+    at = buildinfo.find(data, named)
+    if at is None:
+        return facts
     try:
-        return None if at is None else buildinfo.read(data, at, found)
-    except Malformed:
-        return None
+        info = buildinfo.read(data, at, segments)
+    except Malformed as problem:
+        return replace(facts, notes=(*facts.notes, f"{DAMAGED_INFO}: {problem}"))
+    return replace(
+        facts,
+        go_version=info.go_version,
+        module=info.module,
+        module_version=info.module_version,
+        main_package=info.main_package,
+        settings=info.settings,
+    )

@@ -7,7 +7,7 @@ from typing import Final
 
 from gopherwhale.platforms import Platform
 from gopherwhale.verify import elf
-from gopherwhale.verify.facts import BinaryFacts
+from gopherwhale.verify.facts import CUT_SHORT, DAMAGED_INFO, BinaryFacts
 from gopherwhale.verify.findings import Finding, Severity
 
 # What "no variant" stands for. riscv64 and ppc64 have no variants in an image index, so a level above Go's
@@ -46,7 +46,11 @@ def fits(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
     found = _is_program(declared, path, facts) or _is_for(declared, path, facts)
     if found or facts.format == "script":
         return found
-    found = [*_judge_go(declared, path, facts), *_judge_level(declared, path, facts)]
+    found = [
+        *_judge_whole(declared, path, facts),
+        *_judge_go(declared, path, facts),
+        *_judge_level(declared, path, facts),
+    ]
     return found or judge_decided(declared, path, facts)
 
 
@@ -57,7 +61,8 @@ def judge_decided(declared: Platform, path: str, facts: BinaryFacts) -> list[Fin
         text = f"a program packed by {facts.packer}, whose contents cannot be read"
     elif facts.format in ("ELF", "PE", "Mach-O"):
         blind = declared.architecture == "arm" and facts.architecture == "arm" and not facts.level
-        hidden = bool(facts.go_build_id) and not facts.go_version
+        damaged = any(note.startswith(DAMAGED_INFO) for note in facts.notes)
+        hidden = damaged or (bool(facts.go_build_id) and not facts.go_version)
         text = "a program without Go's build information" if blind or hidden else ""
     elif facts.format != "script":
         text = f"a {facts.format} file"
@@ -113,6 +118,16 @@ def _how_wrong(declared: Platform, facts: BinaryFacts) -> str:
 def _machine(facts: BinaryFacts) -> str:
     detail = f"{facts.bits}-bit {facts.byte_order}-endian {facts.format}"
     return f"{facts.platform} ({detail})"
+
+
+def _judge_whole(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
+    """A warning: what the headers promise beyond the file's end may be of no use to the program."""
+    wanted = "every byte that its headers name"
+    return [
+        _at("cut-short", declared, path, wanted, note, _MEND_PROGRAM, Severity.WARNING)
+        for note in facts.notes
+        if note.startswith(CUT_SHORT)
+    ]
 
 
 def _judge_go(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
