@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gopherwhale.errors import UsageError, VerificationError
 
@@ -17,12 +17,14 @@ from gopherwhale.errors import UsageError, VerificationError
 from gopherwhale.oci.documents import Descriptor, encode  # noqa: TID251
 from gopherwhale.oci.files import write_atomically  # noqa: TID251
 from gopherwhale.oci.layout import REF_NAME, Layout, LayoutWriter, writing  # noqa: TID251
-from gopherwhale.oci.push import PushResult, push  # noqa: TID251
-from gopherwhale.oci.registry import RegistryClient  # noqa: TID251
 from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251
 from gopherwhale.platforms import Platform
-from gopherwhale.verify.findings import Report  # noqa: TID251
-from gopherwhale.verify.image import verify_image  # noqa: TID251
+
+if TYPE_CHECKING:
+    # What speaks to a registry costs 70 ms to import, and a build pushes nothing.
+    from gopherwhale.oci.push import PushResult  # noqa: TID251
+    from gopherwhale.oci.registry import RegistryClient  # noqa: TID251
+    from gopherwhale.verify.findings import Report  # noqa: TID251
 
 RECEIPT: Final = "receipt.json"
 Say = Callable[[str], None]
@@ -103,6 +105,8 @@ def verify(image: ImagePlan, say: Say) -> Report:
     Raises:
         LayoutError: The layout is damaged or missing.
     """
+    from gopherwhale.verify.image import verify_image  # noqa: PLC0415, TID251
+
     return verify_image(Layout(image.layout), expected=image.platforms, revision=image.revision, say=say)
 
 
@@ -154,6 +158,8 @@ def publish(image: ImagePlan, plan: Plan, client: RegistryClient, say: Say) -> P
         RegistryError: The registry failed; no tag has moved.
         AuthenticationError: The registry refuses us.
     """
+    from gopherwhale.oci.push import push  # noqa: PLC0415, TID251
+
     assert image.repository is not None, "check_may_push comes first"  # noqa: S101 -- for the type checker
     result = push(Layout(image.layout), image.repository, image.tags, client=client, say=say)
     receipt = receipt_of(image, plan, result, datetime.now(UTC))

@@ -67,6 +67,17 @@ _IMPLIED: Final[Mapping[str, str]] = {"amd64": "v1", "arm64": "v8"}
 _SYNONYMS: Final[Mapping[str, str]] = {"v8.0": "v8", "v9.0": "v9"}
 
 _LEVEL_VARIABLE: Final[Mapping[str, str]] = {"amd64": "GOAMD64", "arm": "GOARM", "arm64": "GOARM64"}
+# The same for architectures that have no variants: Go's own default stands unless a level is asked for.
+_OPTION_VARIABLE: Final[Mapping[str, str]] = {
+    "386": "GO386",
+    "mips": "GOMIPS",
+    "mipsle": "GOMIPS",
+    "mips64": "GOMIPS64",
+    "mips64le": "GOMIPS64",
+    "ppc64": "GOPPC64",
+    "ppc64le": "GOPPC64",
+    "riscv64": "GORISCV64",
+}
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -107,23 +118,26 @@ class Platform:
         """The variables that make the Go toolchain compile for this platform.
 
         Args:
-            levels: CPU levels asked for apart from the variant, as `{"GOAMD64": "v2"}`; a level counts
-                only where the platform names no variant of its own.
+            levels: CPU levels asked for apart from the variant, as `{"GOAMD64": "v2"}`; where the platform
+                names a variant of its own, only an option behind that one counts (`GOARM=7,softfloat`).
 
         Returns:
             GOOS and GOARCH, and the architecture's level variable where it has one, always set: a value
             of the surrounding environment must not leak in.
         """
-        environment = {"GOOS": self.os, "GOARCH": self.architecture}
+        environment, asked = {"GOOS": self.os, "GOARCH": self.architecture}, levels or {}
+        if option := _OPTION_VARIABLE.get(self.architecture):
+            return {**environment, option: asked[option]} if asked.get(option) else environment
         variable = _LEVEL_VARIABLE.get(self.architecture)
         if variable is None:
             return environment
-        level = self.variant or (levels or {}).get(variable, "") or _IMPLIED.get(self.architecture, "")
+        level, comma, options = asked.get(variable, "").partition(",")
+        level = self.variant or level or _IMPLIED.get(self.architecture, "")
         if variable == "GOARM":
             level = level.removeprefix("v")
         if variable == "GOARM64" and "." not in level:
             level = f"{level}.0"
-        return {**environment, variable: level}
+        return {**environment, variable: f"{level}{comma}{options}"}
 
 
 def normalise(os: str, architecture: str, variant: str = "") -> Platform:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gopherwhale.console import Console, human_size
 from gopherwhale.oci.documents import Manifest
 from gopherwhale.oci.layout import Layout, walk
-from gopherwhale.oci.push import PushResult
 from gopherwhale.pipeline import RECEIPT, Built
 from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform
+
+if TYPE_CHECKING:
+    from gopherwhale.oci.push import PushResult
 
 
 def plan_lines(image: ImagePlan, commands: Sequence[Sequence[str]]) -> list[str]:

@@ -17,6 +17,7 @@ from gopherwhale.settings_types import (
     Inside,
     Lines,
     Mode,
+    PlatformEnvironment,
     Platforms,
     Ports,
     Repository,
@@ -55,7 +56,10 @@ class GoSettings(BaseModel):
     ldflags: str = Field(LDFLAGS, description="for the linker; ${NAME} is a build argument")
     build_tags: Words = Field((), description="build tags of Go")
     flags: Words = Field((), description="further flags of `go build`")
-    build_env: BuildEnvironment = Field({}, description="for the Go toolchain")
+    build_env: BuildEnvironment = Field({}, description="for the Go toolchain, CPU levels as GOAMD64 too")
+    platform_env: PlatformEnvironment = Field(
+        {}, description='the same for one platform: tables [go.platform_env."linux/arm/v7"]'
+    )
     certificates: str = Field("certifi", description="CA certificates: certifi, a PEM file, or none")
     time_zones: bool = Field(default=False, description="add the time zone database")
     passwd: bool = Field(default=False, description="add /etc/passwd and /etc/group with the user's numbers")

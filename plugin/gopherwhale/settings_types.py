@@ -100,6 +100,13 @@ def _build_env(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def _by_platform(value: object) -> object:
+    """Tables by platform, each name in its normal form: `arm64` and `linux/arm64/v8` are one."""
+    if not isinstance(value, Mapping):
+        raise ValueError('write a table for each platform, as [go.platform_env."linux/arm64"]')  # noqa: TRY004
+    return {str(_checked(platforms.parse, str(name))): table for name, table in value.items()}
+
+
 Absolute = Annotated[str, AfterValidator(_matching(r"/[^\x00\n]*", "write a path from the image's root"))]
 Port = Annotated[
     str, AfterValidator(_matching(r"\d{1,5}(/(tcp|udp|sctp))?", "write a port, as 8080 or 53/udp"))
@@ -108,4 +115,5 @@ User = Annotated[str, AfterValidator(_matching(r"\d{1,10}(:\d{1,10})?", "write n
 Mode = Annotated[str, AfterValidator(_matching(r"0?[0-7]{3,4}", "write it in octal, as 0640"))]
 Ports = Annotated[tuple[Port, ...], BeforeValidator(_words)]
 BuildEnvironment = Annotated[Table, AfterValidator(_build_env)]
+PlatformEnvironment = Annotated[dict[str, BuildEnvironment], BeforeValidator(_by_platform)]
 Repository = Annotated[str, AfterValidator(_repository)]

@@ -82,7 +82,7 @@ def go_variables(
     Args:
         platform: The target.
         levels: CPU levels for platforms that name none themselves.
-        build_env: The setting of that name.
+        build_env: The settings `build_env` and, over it, this platform's `platform_env`.
     """
     return {"CGO_ENABLED": "0", **build_env, **platform.go_environment({**levels, **build_env})}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gopherwhale import plan
-from gopherwhale.engines import recipe
+from gopherwhale.engines import packages, recipe
 from gopherwhale.engines.recipe import Recipe
 from gopherwhale.errors import UsageError
 from gopherwhale.platforms import parse
@@ -99,6 +99,18 @@ def test_settings_of_the_table_reach_command_and_image(root: Path) -> None:
     assert made.time_zones
 
 
+def test_one_platform_can_have_an_environment_of_its_own(root: Path) -> None:
+    """`platform_env` lies over `build_env` for its platform alone, whatever spelling names it."""
+    write(
+        root / "gopherwhale.toml",
+        '[go.build_env]\nA = "a"\nB = "x"\n[go.platform_env."linux/arm"]\nB = "arm"\nGOARM = "7,softfloat"\n',
+    )
+    made = read(root)
+    arm, other = made.variables(parse("linux/arm/v7")), made.variables(parse("linux/mips"))
+    assert (arm["A"], arm["B"], arm["GOARM"]) == ("a", "arm", "7,softfloat")
+    assert (other["A"], other["B"]) == ("a", "x")
+
+
 def test_programs_below_cmd_are_found_and_the_one_of_the_images_name_runs(root: Path) -> None:
     """Without a program at the root, those directly below cmd go into the image."""
     (root / "main.go").unlink()
@@ -161,6 +173,9 @@ def test_several_programs_without_a_chosen_one_are_refused(root: Path) -> None:
         ("expose", ["http"], "8080"),
         ("working_dir", "data", "image's root"),
         ("build_env", {"GOOS": "linux"}, "decide GOOS"),
+        ("platform_env", {"linux/amr": {}}, "did you mean"),
+        ("platform_env", {"linux/arm": {"GOOS": "x"}}, "decide GOOS"),
+        ("platform_env", "x", "a table for each platform"),
         ("ldflag", "x", "did you mean 'ldflags'"),
         ("build_env", {"X": 1.20}, "quotes"),
     ],
@@ -188,7 +203,7 @@ def test_the_table_of_an_image_overlays_the_common_one_key_by_key(root: Path) ->
 )
 def test_a_binary_has_the_name_that_go_gives_it(path: str, name: str) -> None:
     """The last element of the import path, a major version passed by."""
-    assert recipe.default_name(path) == name
+    assert packages.default_name(path) == name
 
 
 @given(st.text(max_size=40))
@@ -196,6 +211,6 @@ def test_no_package_setting_fails_but_with_our_error(text: str) -> None:
     """Whatever stands in `packages` is taken or refused."""
     root = Path(__file__).parent
     try:
-        recipe.binaries_of(root, (text,))
+        packages.binaries_of(root, (text,))
     except UsageError as error:
         assert str(error)  # noqa: PT017 -- both outcomes are right

@@ -118,7 +118,11 @@ def test_a_harmless_file_of_go_env_is_used_as_it_is(tmp_path: Path) -> None:
         ("linux/amd64", {"GOAMD64": "v2"}, {"GOAMD64": "v3"}, {"GOARCH": "amd64", "GOAMD64": "v3"}),
         ("linux/amd64/v4", {}, {"GOAMD64": "v3"}, {"GOARCH": "amd64", "GOAMD64": "v4"}),
         ("linux/arm/v6", {}, {}, {"GOARCH": "arm", "GOARM": "6"}),
+        ("linux/arm/v6", {}, {"GOARM": "7,softfloat"}, {"GOARCH": "arm", "GOARM": "6,softfloat"}),
+        ("linux/arm64", {}, {"GOARM64": "v8.1,lse"}, {"GOARCH": "arm64", "GOARM64": "v8.1,lse"}),
         ("linux/386", {}, {"GO386": "softfloat"}, {"GOARCH": "386", "GO386": "softfloat"}),
+        ("linux/mipsle", {"GOMIPS": "softfloat"}, {}, {"GOARCH": "mipsle", "GOMIPS": "softfloat"}),
+        ("linux/riscv64", {"GO386": "softfloat"}, {}, {"GOARCH": "riscv64"}),
     ],
 )
 def test_the_level_is_that_of_the_platform_then_of_the_settings(

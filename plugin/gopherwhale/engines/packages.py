@@ -1,0 +1,112 @@
+"""The main packages of a repository: which there are, what Go calls their binaries, where those go."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gopherwhale.errors import UsageError
+
+_PACKAGE_CLAUSE = re.compile(r"^package\s+main\b", re.MULTILINE)
+_MODULE = re.compile(r'^module\s+"?([^\s"]+)', re.MULTILINE)
+_MAJOR = re.compile(r"v[0-9]+")
+_MAX_HEAD: Final = 256 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binary:
+    """One main package and its place in the image.
+
+    Attributes:
+        package: As the go command takes it.
+        name: What the go command calls the result.
+        path: In the image, absolute.
+    """
+
+    package: str
+    name: str
+    path: str
+
+
+def default_name(import_path: str) -> str:
+    """What the go command calls the binary of a package: the last element that is no major version."""
+    parts = import_path.split("/")
+    return parts[-2] if len(parts) > 1 and _MAJOR.fullmatch(parts[-1]) else parts[-1]
+
+
+def binaries_of(root: Path, packages: tuple[str, ...]) -> tuple[Binary, ...]:
+    """The binaries that the setting `packages` names; those that `main_packages` finds where it is empty.
+
+    Raises:
+        UsageError: An item is no main package, or two would be in one place.
+    """
+    found = tuple(_binary(root, text) for text in packages or main_packages(root))
+    for what, values in (("name", [b.name for b in found]), ("path", [b.path for b in found])):
+        twins = [value for value in values if values.count(value) > 1]
+        if twins:
+            raise UsageError(
+                f"[go] packages: two binaries have the {what} {twins[0]!r}",
+                hint="build them as two images: [images.NAME.go] packages",
+            )
+    return found
+
+
+def _binary(root: Path, text: str) -> Binary:
+    package, _, path = text.partition("=")
+    if not package or package.startswith("-") or "..." in package:
+        raise UsageError(f"[go] packages: {text!r} is not one main package", hint="as . or ./cmd/serve")
+    if package.startswith(("./", "../")) or package == ".":
+        folder = (root / package).resolve()
+        if not folder.is_dir() or not _is_main(folder):
+            raise UsageError(f"[go] packages: {package!r} holds no Go program", hint="as . or ./cmd/serve")
+        import_path = _import_path(folder)
+    else:
+        import_path = package
+    name = default_name(import_path)
+    path = path or f"/{name}"
+    if not path.startswith("/") or path.endswith("/") or posixpath.normpath(path) != path:
+        raise UsageError(f"[go] packages: {path!r} is no absolute path", hint="as ./cmd/serve=/bin/serve")
+    return Binary(package=package, name=name, path=path)
+
+
+def main_packages(root: Path) -> tuple[str, ...]:
+    """The main packages of a repository: its root, else the folders directly below `cmd`.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if _is_main(root):
+        return (".",)
+    folders = sorted((root / "cmd").iterdir()) if (root / "cmd").is_dir() else []
+    found = tuple(f"./cmd/{folder.name}" for folder in folders if folder.is_dir() and _is_main(folder))
+    if not found:
+        raise UsageError(
+            f"no Go program is in {root} or in its folder cmd",
+            hint='name its package: packages = ["./path"] in the table [go] of gopherwhale.toml',
+        )
+    return found
+
+
+def _is_main(folder: Path) -> bool:
+    files = (path for path in sorted(folder.glob("*.go")) if not path.name.endswith("_test.go"))
+    return any(_PACKAGE_CLAUSE.search(_head(path)) for path in files if not path.name.startswith(("_", ".")))
+
+
+def _head(path: Path) -> str:
+    with path.open("rb") as stream:
+        return stream.read(_MAX_HEAD).decode(errors="replace")
+
+
+def _import_path(folder: Path) -> str:
+    """A folder's import path, by the nearest go.mod."""
+    for parent in (folder, *folder.parents):
+        file = parent / "go.mod"
+        if file.is_file():
+            module = _MODULE.search(_head(file))
+            below = folder.relative_to(parent).as_posix()
+            if module:
+                return module[1] if below == "." else f"{module[1]}/{below}"
+    raise UsageError(f"{folder} is in no Go module", hint="go mod init example.com/name")
