@@ -11,7 +11,7 @@ from gopherwhale.errors import UsageError
 
 _NAMED = re.compile(r"#(\d+) \[([^\]]+)\] (.*)")
 _CACHED = re.compile(r"#(\d+) CACHED")
-_DONE = re.compile(r"#(\d+) DONE ([0-9.]+)s")
+_DONE = re.compile(r"#(\d+) DONE (\d+(?:\.\d+)?)s")
 _ERROR = re.compile(r"(?:#\d+ )?ERROR: (.*)")
 _COUNTER = re.compile(r"\d+/\d+")
 _COLOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gopherwhale.engines.buildkit import Progress
@@ -62,6 +62,7 @@ def test_colours_are_taken_out() -> None:
     assert Progress().read("\x1b[34m#4 CACHED\x1b[0m\r\n") == "#4 CACHED"
 
 
+@example(["#0 DONE .s"])
 @given(
     st.lists(
         st.text(max_size=60) | st.from_regex(r"#\d{1,3} (\[.*\] .*|CACHED|DONE [0-9.]+s|ERROR: .*)"),
