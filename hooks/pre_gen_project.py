@@ -61,7 +61,13 @@ _IMPLIED: Final[Mapping[str, str]] = {"amd64": "v1", "arm": "v7", "arm64": "v8"}
 _GO = re.compile(r"1\.([1-9][0-9])(\.(0|[1-9][0-9]?)|rc[1-9])?")
 _OLDEST_GO: Final = 24
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-_VERSIONS = r"(===?|~=|!=|[<>]=?) ?[0-9][0-9A-Za-z.*+!-]*"
+_NUMBERS = r"[0-9]+(\.[0-9]+)*"
+_SUFFIX = r"((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
+_LOCAL = r"(\+[a-z0-9]+(\.[a-z0-9]+)*)?"
+# PEP 440: a star only where equality is asked, and at least two numbers for "compatible with".
+_VERSIONS = (
+    rf"([=!]= ?{_NUMBERS}(\.\*|{_SUFFIX}{_LOCAL})|[<>]=? ?{_NUMBERS}{_SUFFIX}|~= ?[0-9]+(\.[0-9]+)+{_SUFFIX})"
+)
 _WEB = r"(git\+)?https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/@%+#=&-]+"
 _SSH = r"git\+ssh://git@[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/@%+#=&-]+"
 _FILE = r"file:///[A-Za-z0-9._~/%+#=&-]+"

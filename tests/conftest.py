@@ -13,6 +13,7 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import hypothesis
 import pytest
 
 REQUIRE_ENGINE: Final = "GOPHERWHALE_REQUIRE_ENGINE"
@@ -32,6 +33,12 @@ _DROPPED: Final = {
     *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
 }
 _HOME: Final = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+# A check of somebody's change tries the same examples every time; new ones are looked for while developing.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+if AMBIENT.get("CI") or AMBIENT.get(REQUIRE_ENGINE):
+    hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:

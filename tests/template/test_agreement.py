@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jinja2 import Environment, StrictUndefined
 from packaging.requirements import Requirement
@@ -116,6 +116,7 @@ def test_a_branch_means_itself_everywhere(hook: ModuleType, text: str) -> None:
     assert not re.search(r"[*?+\[\]!]", text)
 
 
+@example("gopherwhale<0.")
 @given(st.from_regex(r"gopherwhale[\[\]a-z ,@:/<>=!~.0-9;'\"\n]{0,20}", fullmatch=True))
 def test_a_requirement_is_one(hook: ModuleType, text: str) -> None:
     """A requirement that is accepted is one by PEP 508, of gopherwhale, and one word in a shell's quotes."""
