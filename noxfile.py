@@ -31,3 +31,10 @@ def tests(session: nox.Session) -> None:
     """Run the tests; those of the engine need `invoke testbed.up`."""
     session.install("-e", ".[dev]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure side by side with the peers; `-- --quick` for CI, `-- --compare` for what became worse."""
+    session.install("-e", ".[dev,bench]")
+    session.run("python", "-m", "bench", "--page", *session.posargs)
