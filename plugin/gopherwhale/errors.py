@@ -56,7 +56,18 @@ class VerificationError(GopherwhaleError):
 
 
 class LayoutError(VerificationError):
-    """An image layout, archive or document is damaged, ambiguous or beyond our bounds."""
+    """An image layout, archive or document is damaged, ambiguous or beyond our bounds.
+
+    Args:
+        problem: As for every error of ours.
+        hint: The same.
+        code: The code of the finding that it becomes where an image is judged (`verify/codes.py`).
+    """
+
+    def __init__(self, problem: str, *, hint: str = "", code: str = "damaged") -> None:
+        """Keep the code too."""
+        super().__init__(problem, hint=hint)
+        self.code = code
 
 
 class BuildError(GopherwhaleError):

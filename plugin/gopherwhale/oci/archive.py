@@ -57,7 +57,7 @@ class ArchiveSource:
         """Open a blob of the archive; see `ImageSource.open_blob`."""
         name = str(blob_path(Path(), descriptor.digest))
         if name not in self._members:
-            raise LayoutError(f"{self.name} lacks the blob {descriptor.digest}")
+            raise LayoutError(f"{self.name} lacks the blob {descriptor.digest}", code="blob-missing")
         start, size = self._members[name]
         with self.path.open("rb") as stream:
             yield io.BufferedReader(_Part(stream, start, size))

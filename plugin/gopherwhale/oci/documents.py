@@ -144,7 +144,7 @@ def parse_index(raw: bytes, what: str, media_type: str = "") -> Index:
     """
     document = strict_json.load_json(raw, what)
     if any(member in document for member in ("config", "layers", "fsLayers")):
-        raise LayoutError(f"{what} is ambiguous: an index with a manifest's members")
+        raise LayoutError(f"{what} is ambiguous: an index with a manifest's members", code="ambiguous")
     own = _agreed_type(document, what, media_type, INDEX_TYPES) or OCI_INDEX
     entries = tuple(
         parse_descriptor(entry, what) for entry in strict_json.objects(document, "manifests", what)
@@ -171,10 +171,12 @@ def parse_manifest(raw: bytes, what: str, media_type: str = "") -> Manifest:
     document = strict_json.load_json(raw, what)
     if document.get("schemaVersion") == 1 or "fsLayers" in document:
         raise LayoutError(
-            f"{what} is a Docker schema 1 manifest", hint="push the image again with any current tool"
+            f"{what} is a Docker schema 1 manifest",
+            hint="push the image again with any current tool",
+            code="schema-1",
         )
     if "manifests" in document:
-        raise LayoutError(f"{what} is ambiguous: a manifest with an index's members")
+        raise LayoutError(f"{what} is ambiguous: a manifest with an index's members", code="ambiguous")
     own = _agreed_type(document, what, media_type, MANIFEST_TYPES) or OCI_MANIFEST
     config = document.get("config")
     if not isinstance(config, dict):
@@ -251,10 +253,14 @@ def _platform(document: object, what: str) -> Platform | None:
 def _agreed_type(document: dict[str, Any], what: str, outer: str, allowed: frozenset[str]) -> str:
     inner = strict_json.text(document, "mediaType", what)
     if inner and outer and inner != outer:
-        raise LayoutError(f"{what} is ambiguous: it calls itself {inner}, its descriptor says {outer}")
+        raise LayoutError(
+            f"{what} is ambiguous: it calls itself {inner[:100]!r}, its descriptor says {outer[:100]!r}",
+            code="media-type-differs",
+        )
     agreed = inner or outer
     if agreed and agreed not in allowed:
         raise LayoutError(
-            f"{what} has the media type {agreed[:100]!r}, expected one of: {', '.join(sorted(allowed))}"
+            f"{what} has the media type {agreed[:100]!r}, expected one of: {', '.join(sorted(allowed))}",
+            code="media-type-differs",
         )
     return agreed

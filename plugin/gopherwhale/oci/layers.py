@@ -14,7 +14,7 @@ import zstandard
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import Descriptor
-from gopherwhale.oci.source import CHUNK, ImageSource
+from gopherwhale.oci.source import CHUNK, ImageSource, refuse_other
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -58,11 +58,7 @@ class _Checked(io.RawIOBase):
     def check(self) -> None:
         while self._size <= self._descriptor.size and self.read(CHUNK):
             pass
-        if (self._size, self._hasher.hexdigest()) != (
-            self._descriptor.size,
-            self._descriptor.digest.partition(":")[2],
-        ):
-            raise LayoutError(f"{self._descriptor.digest} does not hold the bytes that its descriptor names")
+        refuse_other(self._descriptor, self._size, self._hasher.hexdigest(), self._descriptor.digest)
 
 
 class _Unpacked(io.RawIOBase):
@@ -82,7 +78,9 @@ class _Unpacked(io.RawIOBase):
                 return b""
             self._size += len(chunk)
             if self._size > self._limit:
-                raise LayoutError(f"{self._what} unpacks to more than {self._limit} bytes")
+                raise LayoutError(
+                    f"{self._what} unpacks to more than {self._limit} bytes", code="beyond-bounds"
+                )
             self._hasher.update(chunk)
             self._buffer = chunk
         taken, self._buffer = (self._buffer, b"") if size < 0 else (self._buffer[:size], self._buffer[size:])
@@ -127,7 +125,9 @@ def read_layer(
             raise LayoutError(f"{what} cannot be read: {str(error)[:120]}") from None
         checked.check()
     if diff_id and found != diff_id:
-        raise LayoutError(f"{what} unpacks to {found}, but the config names {diff_id[:100]}")
+        raise LayoutError(
+            f"{what} unpacks to {found}, but the config names {diff_id[:100]}", code="digest-differs"
+        )
 
 
 def _members(
@@ -144,9 +144,11 @@ def _members(
     with tar:
         for number, member in enumerate(tar):
             if number >= limits.entries:
-                raise LayoutError(f"{what} has more than {limits.entries} members")
+                raise LayoutError(f"{what} has more than {limits.entries} members", code="beyond-bounds")
             if len(member.name) > limits.path or member.size < 0 or member.size > limits.unpacked:
-                raise LayoutError(f"{what} has a member beyond our bounds: {member.name[:80]!r}")
+                raise LayoutError(
+                    f"{what} has a member beyond our bounds: {member.name[:80]!r}", code="beyond-bounds"
+                )
             yield member, tar.extractfile(member) if member.isreg() else None
             # tarfile keeps every header it has seen; a stream needs none of them again.
             tar.members.clear()  # type: ignore[attr-defined] # typeshed leaves it out

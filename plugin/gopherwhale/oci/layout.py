@@ -68,7 +68,7 @@ class Layout:
         """Open a blob of the layout; see `ImageSource.open_blob`."""
         path = blob_path(self.path, descriptor.digest)
         if not path.is_file() or path.is_symlink():
-            raise LayoutError(f"{self.name} lacks the blob {descriptor.digest}")
+            raise LayoutError(f"{self.name} lacks the blob {descriptor.digest}", code="blob-missing")
         with path.open("rb") as stream:
             yield stream
 
@@ -138,7 +138,9 @@ def _walk(
         return
     seen[descriptor.digest] = None
     if depth > _MAX_DEPTH or len(seen) > _MAX_MANIFESTS:
-        raise LayoutError(f"{source.name} nests or branches beyond our bounds at {descriptor.digest}")
+        raise LayoutError(
+            f"{source.name} nests or branches beyond our bounds at {descriptor.digest}", code="beyond-bounds"
+        )
     raw = read_document(source, descriptor)
     what = f"{source.name}: {descriptor.digest}"
     if descriptor.media_type not in INDEX_TYPES:

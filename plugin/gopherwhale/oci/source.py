@@ -43,14 +43,32 @@ def read_document(source: ImageSource, descriptor: Descriptor) -> bytes:
     what = f"{source.name}: {descriptor.digest}"
     if descriptor.size > MAX_DOCUMENT:
         raise LayoutError(
-            f"{what} is a document of {descriptor.size} bytes, over the bound of {MAX_DOCUMENT}"
+            f"{what} is a document of {descriptor.size} bytes, over the bound of {MAX_DOCUMENT}",
+            code="beyond-bounds",
         )
     with source.open_blob(descriptor) as stream:
         data = stream.read(descriptor.size + 1)
-    algorithm, _, expected = descriptor.digest.partition(":")
-    if len(data) != descriptor.size or hashlib.new(algorithm, data).hexdigest() != expected:
-        raise LayoutError(f"{what} does not hold the bytes that its descriptor names")
+    algorithm = descriptor.digest.partition(":")[0]
+    refuse_other(descriptor, len(data), hashlib.new(algorithm, data).hexdigest(), what)
     return data
+
+
+def refuse_other(descriptor: Descriptor, size: int, hexdigest: str, what: str) -> None:
+    """Refuse bytes that are not those which a descriptor names.
+
+    Raises:
+        LayoutError: The size or the digest is another.
+    """
+    if size != descriptor.size:
+        more = "more" if size > descriptor.size else "fewer"
+        raise LayoutError(
+            f"{what} does not hold the bytes that its descriptor names: {more} than {descriptor.size}",
+            code="size-differs",
+        )
+    if hexdigest != descriptor.digest.partition(":")[2]:
+        raise LayoutError(
+            f"{what} does not hold the bytes that its descriptor names: another digest", code="digest-differs"
+        )
 
 
 def check_blob(source: ImageSource, descriptor: Descriptor) -> None:
@@ -59,13 +77,9 @@ def check_blob(source: ImageSource, descriptor: Descriptor) -> None:
     Raises:
         LayoutError: Its bytes are not those that the descriptor names.
     """
-    algorithm, _, expected = descriptor.digest.partition(":")
-    hasher, size = hashlib.new(algorithm), 0
+    hasher, size = hashlib.new(descriptor.digest.partition(":")[0]), 0
     with source.open_blob(descriptor) as stream:
         while size <= descriptor.size and (chunk := stream.read(CHUNK)):
             hasher.update(chunk)
             size += len(chunk)
-    if size != descriptor.size or hasher.hexdigest() != expected:
-        raise LayoutError(
-            f"{source.name}: {descriptor.digest} does not hold the bytes that its descriptor names"
-        )
+    refuse_other(descriptor, size, hasher.hexdigest(), f"{source.name}: {descriptor.digest}")

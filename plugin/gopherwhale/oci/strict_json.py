@@ -24,7 +24,7 @@ def load_json(raw: bytes, what: str) -> dict[str, Any]:
         LayoutError: Too large, too deep, not JSON, not an object, or a member stands twice.
     """
     if len(raw) > MAX_DOCUMENT:
-        raise LayoutError(f"{what} is larger than {MAX_DOCUMENT} bytes")
+        raise LayoutError(f"{what} is larger than {MAX_DOCUMENT} bytes", code="beyond-bounds")
     try:
         document = json.loads(raw, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -104,7 +104,7 @@ def refuse_twins(document: Mapping[str, Any], what: str) -> None:
     """
     # Go's decoder matches names whatever their case, so "Layers" beside "layers" has two readings.
     if len({name.casefold() for name in document}) != len(document):
-        raise LayoutError(f"{what} is ambiguous: two members differ in case alone")
+        raise LayoutError(f"{what} is ambiguous: two members differ in case alone", code="ambiguous")
 
 
 def _refuse_constant(name: str) -> float:

@@ -7,12 +7,14 @@ spooled to unnamed temporary files, so that a large layer costs disk and no memo
 from __future__ import annotations
 
 import hashlib
+import itertools
 import mmap
 import posixpath
+import re
 import tarfile
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import IO, Final
 
 from gopherwhale.errors import LayoutError
@@ -27,18 +29,35 @@ _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"
 _MAX_LINKS: Final = 40
 _ANY_X: Final = 0o111
+# As much of every file is read at first: all of a usual script.
+_HEAD: Final = 64 * 1024
+_MAX_TEXT: Final = 256 * 1024
+_PROGRAMS: Final = (b"\x7fELF", b"MZ")
+_LOOKED_UP: Final = re.compile(r"/etc/(passwd|ld\.so\.conf|ld\.so\.conf\.d/[^/]+|ld-musl-[^/]+\.path)")
 _WORTH_READING: Final = 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One name in the image: `file`, `folder`, `link` (with its target) or `other`; an executable's facts."""
+    """One name in the image.
+
+    Attributes:
+        kind: `file`, `folder`, `link` or `other`.
+        mode: Permissions.
+        target: A link's.
+        facts: Of what can be run, and of what is loaded to run (a library needs no execute bit).
+        digest: Of the content that the facts are of.
+        layer: The diff_id of the layer it came with.
+        text: The content of a script, and of the few files by which libraries and users are looked up.
+    """
 
     kind: str
     mode: int = 0
     target: str = ""
     facts: BinaryFacts | None = None
     digest: str = ""
+    layer: str = ""
+    text: bytes = b""
 
 
 class NotRunnable(Exception):  # noqa: N818 -- becomes a finding
@@ -67,6 +86,10 @@ class FileSystem:
     def node(self, path: str) -> Node | None:
         """What stands at a resolved path."""
         return self._nodes.get(path)
+
+    def items(self) -> Iterator[tuple[str, Node]]:
+        """Every path and what stands there, links not followed."""
+        return iter(self._nodes.items())
 
     def resolve(self, path: str) -> str:
         """Follow every link, inside the root and at most 40 times, as Linux does.
@@ -131,8 +154,8 @@ class FileSystem:
                     problem = error
         raise problem
 
-    def apply(self, members: Iterable[tuple[tarfile.TarInfo, IO[bytes] | None]]) -> None:
-        """Put one layer on top of what is there."""
+    def apply(self, members: Iterable[tuple[tarfile.TarInfo, IO[bytes] | None]], layer: str = "") -> None:
+        """Put one layer, of that diff_id, on top of what is there."""
         fresh: set[str] = set()
         for member, content in members:
             path = _clean(member.name)
@@ -142,7 +165,7 @@ class FileSystem:
             elif name.startswith(_WHITEOUT):
                 self._remove(posixpath.join(folder, name.removeprefix(_WHITEOUT)), keep=fresh, itself=True)
             elif path != "/":
-                self._put(path, self._node(member, content))
+                self._put(path, replace(self._node(member, content, path), layer=layer))
                 fresh.add(path)
 
     def _put(self, path: str, node: Node) -> None:
@@ -162,7 +185,7 @@ class FileSystem:
             if name not in keep and name != "/":
                 del self._nodes[name]
 
-    def _node(self, member: tarfile.TarInfo, content: IO[bytes] | None) -> Node:
+    def _node(self, member: tarfile.TarInfo, content: IO[bytes] | None, path: str) -> Node:
         mode = member.mode & 0o7777
         if member.isdir():
             return Node(kind="folder", mode=mode)
@@ -172,10 +195,13 @@ class FileSystem:
             return self._nodes.get(_clean(member.linkname), Node(kind="other"))
         if content is None:
             return Node(kind="other", mode=mode)
-        if not mode & _ANY_X:
-            return Node(kind="file", mode=mode)
-        known, digest = _inspect(content, member.name)
-        return Node(kind="file", mode=mode, facts=known, digest=digest)
+        head = content.read(_HEAD)
+        if not mode & _ANY_X and not head.startswith(_PROGRAMS):
+            text = head + content.read(_MAX_TEXT) if _LOOKED_UP.fullmatch(path) else b""
+            return Node(kind="file", mode=mode, text=text)
+        known, digest = _inspect(head, content, member.name)
+        text = head if known.format == "script" else b""
+        return Node(kind="file", mode=mode, facts=known, digest=digest, text=text)
 
 
 def read_image(
@@ -192,7 +218,7 @@ def read_image(
         )
     system = FileSystem()
     for layer, diff_id in zip(manifest.layers, config.diff_ids, strict=True):
-        system.apply(read_layer(source, layer, diff_id, limits))
+        system.apply(read_layer(source, layer, diff_id, limits), diff_id)
     return system
 
 
@@ -201,14 +227,17 @@ def _clean(name: str) -> str:
     return posixpath.normpath("/" + name).replace("//", "/")
 
 
-def _inspect(content: IO[bytes], name: str) -> tuple[BinaryFacts, str]:
+def _inspect(head: bytes, content: IO[bytes], name: str) -> tuple[BinaryFacts, str]:
     hasher, size = hashlib.sha256(), 0
     with tempfile.TemporaryFile(prefix="gopherwhale-") as file:
-        while chunk := content.read(CHUNK):
+        for chunk in itertools.chain([head], iter(lambda: content.read(CHUNK), b"")):
             hasher.update(chunk)
             size += len(chunk)
             if size > _WORTH_READING:
-                raise LayoutError(f"{name[:80]!r} is an executable of more than {_WORTH_READING} bytes")
+                raise LayoutError(
+                    f"{name[:80]!r} is an executable of more than {_WORTH_READING} bytes",
+                    code="beyond-bounds",
+                )
             file.write(chunk)
         file.flush()
         digest = f"sha256:{hasher.hexdigest()}"

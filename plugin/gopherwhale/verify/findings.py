@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from gopherwhale.platforms import Platform
+from gopherwhale.verify.codes import CODES, Severity
 from gopherwhale.verify.facts import BinaryFacts
 
-
-class Severity(StrEnum):
-    """How bad a finding is: an error fails the verification."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTICE = "notice"
+__all__ = ["Finding", "PlatformReport", "Report", "Severity", "finding"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +24,7 @@ class Finding:
         expected: What should be there.
         found: What is there.
         remedy: How to mend it.
+        reason: Of the policy that gave it its severity, else empty.
     """
 
     code: str
@@ -39,10 +34,27 @@ class Finding:
     expected: str
     found: str
     remedy: str
+    reason: str = ""
 
     def to_document(self) -> dict[str, str]:
         """JSON for machines."""
         return {name: str(getattr(self, name)) for name in self.__dataclass_fields__}
+
+
+def finding(
+    code: str, platform: Platform | None, path: str = "", *, expected: str, found: str, remedy: str = ""
+) -> Finding:
+    """A finding of a known code, with the code's severity and, unless another is given, its remedy."""
+    known = CODES[code]
+    return Finding(
+        code=code,
+        severity=known.severity,
+        platform=str(platform) if platform else "",
+        path=path,
+        expected=expected,
+        found=found,
+        remedy=remedy or known.remedy,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
