@@ -74,6 +74,28 @@ _FILE = r"file:///[A-Za-z0-9._~/%+#=&-]+"
 _REQUIREMENT = re.compile(
     rf"gopherwhale(\[[a-z]+(,[a-z]+)*\])?( ?{_VERSIONS}(, ?{_VERSIONS})*| @ ({_WEB}|{_SSH}|{_FILE}))?"
 )
+# What no question asks for: `gopherwhale init` fills it in for a repository that exists.
+_PART = r"[A-Za-z0-9_+~-][A-Za-z0-9._+~-]*"
+_FOLDER = rf"{_PART}(/{_PART})*"
+_PACKAGE = rf"\.(/{_FOLDER})?"
+_PROGRAM: Final[Mapping[str, str]] = {
+    "name": _NAME.pattern,
+    "binary": _PART,
+    "package": _PACKAGE,
+    "packages": rf"{_PACKAGE}(=/{_NAME.pattern})?",
+    "repository": rf"{_HOST}/{_PATH}",
+    "table": rf"images\.{_NAME.pattern}\.",
+}
+_SHAPE: Final[Mapping[str, str]] = {
+    "package": _PACKAGE,
+    "packages": _PROGRAM["packages"],
+    "modules": rf"\.|{_FOLDER}",
+    "embedded": r"LICENSE|README\.md",
+    "ports": r"[0-9]{1,5}(/(tcp|udp|sctp))?",
+    "dockerfile": _FOLDER,
+    "engine": "auto|buildx|go",
+    **dict.fromkeys(("workspace", "vendored", "tests"), "True|False"),
+}
 # Cookiecutter's own, put together here because this file is a template too.
 _MARKS: Final = ("<" * 2, ">" * 2, *("<" + mark for mark in "%#"), *(mark + ">" for mark in "%#"))
 _MAX_TEXT: Final = 200
@@ -235,7 +257,20 @@ def problems(answers: Answers) -> list[str]:
         if problem:
             given = answers["__project_as_typed"] if key == "project" else answers[key]
             lines.append(f"{key} is {_short(given)}: {problem}")
-    return lines
+    found = shape(answers.get("_shape", {}))
+    return [*lines, f"_shape is not what gopherwhale wrote: {found}"] if found else lines
+
+
+def shape(given: Mapping[str, Any]) -> str:
+    """The first part of a repository's shape that cannot be, else nothing."""
+    images = given.get("images", [])
+    tables = [({k: v for k, v in given.items() if k != "images"}, _SHAPE), *((i, _PROGRAM) for i in images)]
+    for table, patterns in tables:
+        for key, value in table.items():
+            for item in value if isinstance(value, list) else [value]:
+                if key not in patterns or not re.fullmatch(patterns[key], str(item)):
+                    return f"{_short(key)} is {_short(item)}"
+    return ""
 
 
 def _is_module_part(part: str) -> bool:

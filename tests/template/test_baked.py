@@ -21,6 +21,7 @@ Baked = tuple[Path, dict[str, str]]
 
 _EXPECTED = {
     *(".dockerignore", ".github/dependabot.yml", ".github/workflows/image.yaml", ".gitignore", "Dockerfile"),
+    ".gopherwhale.json",
     *(
         "README.md",
         "build.go",
