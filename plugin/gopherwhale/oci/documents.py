@@ -37,9 +37,9 @@ REFERENCE_DIGEST: Final = "vnd.docker.reference.digest"
 ATTESTATION: Final = "attestation-manifest"
 
 
-def digest_of(data: bytes) -> str:
-    """The sha256 digest of some bytes, as a descriptor writes it."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+def digest_of(data: bytes, algorithm: str = "sha256") -> str:
+    """The digest of some bytes, as a descriptor writes it."""
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import IO, Final, cast
 
-from gopherwhale.errors import LayoutError
+from gopherwhale.oci.body import BlobBody
 from gopherwhale.oci.documents import Descriptor, Index, Manifest
 from gopherwhale.oci.layout import walk
 from gopherwhale.oci.registry import RegistryClient
-from gopherwhale.oci.source import CHUNK, ImageSource, check_blob
+from gopherwhale.oci.source import ImageSource, check_blob
 from gopherwhale.references import Reference
 
 _SIDE_BY_SIDE: Final = 4
@@ -155,39 +153,11 @@ def _push_blob(
         return False
     say(f"sending {blob.digest} ({blob.size} bytes)")
 
-    def opened() -> IO[bytes]:
-        return cast("IO[bytes]", _Blob(source, blob))
+    def opened(offset: int, length: int) -> IO[bytes]:
+        return cast("IO[bytes]", BlobBody(source, blob, offset, length))
 
     client.put_blob(target, blob, opened)
     return True
-
-
-class _Blob(io.RawIOBase):
-    """A blob as an upload's body: it ends in an error rather than in bytes that are not the digest's."""
-
-    def __init__(self, source: ImageSource, blob: Descriptor) -> None:
-        self._context = source.open_blob(blob)
-        self._stream = self._context.__enter__()
-        self._blob = blob
-        self._hasher = hashlib.new(blob.digest.partition(":")[0])
-        self._left = blob.size
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        chunk = self._stream.read(min(size if size > 0 else CHUNK, self._left))
-        self._left -= len(chunk)
-        self._hasher.update(chunk)
-        ended = not self._left or not chunk
-        if ended and (self._left or self._hasher.hexdigest() != self._blob.digest.partition(":")[2]):
-            raise LayoutError(f"{self._blob.digest} changed while it was sent")
-        return chunk
-
-    def close(self) -> None:
-        if not self.closed:
-            self._context.__exit__(None, None, None)
-        super().close()
 
 
 def _pushed(descriptor: Descriptor, document: Index | Manifest) -> PushedManifest:

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from threading import Lock
 from types import TracebackType
 from typing import IO, Final, Self, cast
-from urllib.parse import urljoin, urlsplit
 
-from gopherwhale.errors import AuthenticationError, LayoutError, RegistryError
-from gopherwhale.oci import credentials
+from gopherwhale.errors import RegistryError
 from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, digest_of
+from gopherwhale.oci.reading import BlobReader, read_whole
+from gopherwhale.oci.session import ACCEPTED, CREATED, MAX_ERROR, NOT_FOUND, OK, Session, expect
 from gopherwhale.oci.strict_json import MAX_DOCUMENT
-from gopherwhale.oci.tokens import Tokens, parse_challenge
-from gopherwhale.oci.transport import Answer, Body, Transport, origin
-from gopherwhale.references import Reference
+from gopherwhale.oci.transport import Transport
+from gopherwhale.oci.uploading import Opener, Upload
+from gopherwhale.references import Reference, is_digest
 
 ACCEPT: Final = ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))
-_MAX_ERROR: Final = 64 * 1024
-_UPLOAD_TRIES: Final = 3
-_OK: Final = 200
-_CREATED: Final = 201
-_ACCEPTED: Final = 202
-_UNAUTHORIZED: Final = 401
-_FORBIDDEN: Final = 403
-_NOT_FOUND: Final = 404
+_DIGEST: Final = "docker-content-digest"
 
 
 class RegistryClient:
@@ -40,10 +30,7 @@ class RegistryClient:
     ) -> None:
         """Keep what the run uses; nothing is asked of anybody yet."""
         self._transport = transport
-        self._environment = environment
-        self._insecure = frozenset(insecure)
-        self._tokens = Tokens(transport=transport)
-        self._lock = Lock()
+        self._session = Session(transport=transport, environment=environment, insecure=frozenset(insecure))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, insecure: Collection[str] = ()) -> Self:
@@ -64,14 +51,35 @@ class RegistryClient:
         """Close every connection."""
         self._transport.close()
 
+    def cancel(self) -> None:
+        """End waits and attempts: each request under way fails at its next step."""
+        self._transport.cancelled.set()
+
+    def renew(self) -> None:
+        """Take up work again after `cancel`."""
+        self._transport.cancelled.clear()
+
+    def will_write(self, target: Reference) -> None:
+        """Say that this run writes to a repository, so that one token is asked for and not two."""
+        self._session.will_write(target)
+
     def head_manifest(self, target: Reference) -> str:
-        """The digest that a tag or digest points at, or empty where the registry has none."""
-        answer = self._ask("HEAD", target, f"manifests/{target.digest or target.tag}", {"Accept": ACCEPT})
+        """The digest that a tag or digest points at, or empty where the registry has none.
+
+        Raises:
+            RegistryError: The registry fails, or answers with no digest.
+        """
+        path = f"manifests/{target.digest or target.tag}"
+        answer = self._session.ask("HEAD", target, path, {"Accept": ACCEPT})
         answer.close()
-        if answer.status == _NOT_FOUND:
+        if answer.status == NOT_FOUND:
             return ""
-        self._expect(answer, {_OK}, target, b"")
-        return answer.headers.get("docker-content-digest", "") or target.digest
+        expect(answer, {OK}, target, b"", target.digest)
+        said = answer.headers.get(_DIGEST, "") or target.digest
+        if said and not is_digest(said):
+            raise RegistryError(f"{target}: the registry answers with the unusable digest {said[:100]!r}")
+        # Some registries say it for a GET alone.
+        return said or digest_of(self.get_manifest(target)[0])
 
     def get_manifest(self, target: Reference) -> tuple[bytes, str]:
         """The exact bytes and the media type of a manifest or index.
@@ -79,14 +87,16 @@ class RegistryClient:
         Raises:
             RegistryError: There is none, or it is not what its digest says.
         """
-        answer = self._ask(
-            "GET", target, f"manifests/{target.digest or target.tag or 'latest'}", {"Accept": ACCEPT}
+        path = f"manifests/{target.digest or target.tag or 'latest'}"
+        answer, body = read_whole(
+            lambda: self._session.ask("GET", target, path, {"Accept": ACCEPT}), MAX_DOCUMENT
         )
-        body = answer.read(MAX_DOCUMENT if answer.status == _OK else _MAX_ERROR)
-        self._expect(answer, {_OK}, target, body)
-        said = target.digest or answer.headers.get("docker-content-digest", "")
-        if said and said.startswith("sha256:") and said != digest_of(body):
-            raise RegistryError(f"{target} answers with other bytes than {said}")
+        expect(answer, {OK}, target, body, target.digest)
+        said = target.digest or answer.headers.get(_DIGEST, "")
+        if said and not is_digest(said):
+            raise RegistryError(f"{target}: the registry answers with the unusable digest {said[:100]!r}")
+        if said and said != digest_of(body, said.partition(":")[0]):
+            raise RegistryError(f"{target}: the registry answers with other bytes than {said}")
         return body, answer.headers.get("content-type", "").partition(";")[0].strip()
 
     def put_manifest(self, target: Reference, raw: bytes, media_type: str) -> None:
@@ -95,8 +105,8 @@ class RegistryClient:
         Raises:
             RegistryError: The registry refuses it, or stored other bytes.
         """
-        digest = digest_of(raw)
-        answer = self._ask(
+        digest = target.digest or digest_of(raw)
+        answer = self._session.ask(
             "PUT",
             target,
             f"manifests/{target.tag or target.digest}",
@@ -104,139 +114,66 @@ class RegistryClient:
             body=lambda: _reader(raw),
             size=len(raw),
         )
-        body = answer.read(_MAX_ERROR)
-        self._expect(answer, {_CREATED}, target, body)
-        said = answer.headers.get("docker-content-digest", digest)
+        body = answer.read(MAX_ERROR)
+        expect(answer, {CREATED}, target, body, digest)
+        said = answer.headers.get(_DIGEST, digest)
         if said != digest:
-            raise RegistryError(f"{target}: the registry stored {said[:100]}, not {digest}")
+            raise RegistryError(f"{target}: the registry stored {said[:100]!r}, not {digest}")
+
+    def delete_manifest(self, target: Reference) -> bool:
+        """Delete a tag, or a manifest by its digest; whether the registry did so."""
+        path = f"manifests/{target.digest or target.tag}"
+        answer = self._session.ask("DELETE", target, path, {})
+        answer.close()
+        return answer.status in {OK, ACCEPTED, NOT_FOUND}
 
     def has_blob(self, target: Reference, descriptor: Descriptor) -> bool:
         """Whether the repository holds a blob of that digest and size."""
-        answer = self._ask("HEAD", target, f"blobs/{descriptor.digest}", {})
+        answer = self._session.ask("HEAD", target, f"blobs/{descriptor.digest}", {})
         answer.close()
-        if answer.status == _NOT_FOUND:
+        if answer.status == NOT_FOUND:
             return False
-        self._expect(answer, {_OK}, target, b"")
+        expect(answer, {OK}, target, b"", descriptor.digest)
         return answer.headers.get("content-length", str(descriptor.size)) == str(descriptor.size)
 
     @contextlib.contextmanager
     def open_blob(self, target: Reference, descriptor: Descriptor) -> Iterator[IO[bytes]]:
-        """Stream a blob; its reader checks size and digest.
+        """Stream a blob: a cut is made good by a request for the rest, and its end is its digest's.
 
         Raises:
-            RegistryError: There is none.
+            RegistryError: There is none, or it holds other bytes than its digest says.
         """
-        answer = self._ask("GET", target, f"blobs/{descriptor.digest}", {})
-        if answer.status != _OK:
-            self._expect(answer, {_OK}, target, answer.read(_MAX_ERROR))
+        path = f"blobs/{descriptor.digest}"
+        reader = BlobReader(
+            lambda headers: self._session.ask("GET", target, path, headers), target, descriptor
+        )
         try:
-            yield cast("IO[bytes]", answer.raw)
+            yield cast("IO[bytes]", reader)
         finally:
-            answer.close()
+            reader.close()
 
-    def put_blob(self, target: Reference, descriptor: Descriptor, body: Body) -> None:
-        """Upload a blob in one request, from the start again where the upload was lost.
+    def put_blob(
+        self, target: Reference, descriptor: Descriptor, opener: Opener, mount_from: Reference | None = None
+    ) -> bool:
+        """Bring a blob into a repository: mounted from another of the same registry, or uploaded.
 
         Args:
             target: The repository.
             descriptor: Whose digest and size the bytes must have.
-            body: Opens the blob from its start.
+            opener: Opens the blob at an offset, for a number of bytes.
+            mount_from: A repository of the same registry that has the blob.
+
+        Returns:
+            Whether bytes were sent; a mount sends none.
 
         Raises:
             RegistryError: The registry refuses it.
         """
-        for attempt in range(1, _UPLOAD_TRIES + 1):
-            start = self._ask("POST", target, "blobs/uploads/", {"Content-Length": "0"})
-            self._expect(start, {_ACCEPTED}, target, start.read(_MAX_ERROR))
-            location = urljoin(start.url, start.headers.get("location", ""))
-            joint = "&" if urlsplit(location).query else "?"
-            headers = {"Content-Type": "application/octet-stream"}
-            if origin(location) == origin(start.url):
-                headers |= self._authorization(target)
-            try:
-                done = self._transport.request(
-                    "PUT",
-                    f"{location}{joint}digest={descriptor.digest}",
-                    headers,
-                    body=body,
-                    size=descriptor.size,
-                )
-            except RegistryError:
-                if attempt == _UPLOAD_TRIES:
-                    raise
-                continue
-            text = done.read(_MAX_ERROR)
-            if done.status == _NOT_FOUND and attempt < _UPLOAD_TRIES:
-                continue
-            self._expect(done, {_CREATED}, target, text, descriptor.digest)
-            return
-
-    def _base(self, target: Reference) -> str:
-        plain = target.is_loopback or target.registry in self._insecure
-        return f"{'http' if plain else 'https'}://{target.api_host}"
-
-    @staticmethod
-    def _scope(target: Reference, method: str) -> str:
-        actions = "pull" if method in ("GET", "HEAD") else "pull,push"
-        return f"repository:{target.repository}:{actions}"
-
-    def _authorization(self, target: Reference) -> dict[str, str]:
-        for method in ("PUT", "GET"):
-            header = self._tokens.kept(self._base(target), self._scope(target, method))
-            if header:
-                return {"Authorization": header}
-        return {}
-
-    def _ask(
-        self,
-        method: str,
-        target: Reference,
-        path: str,
-        headers: Mapping[str, str],
-        *,
-        body: Body | None = None,
-        size: int = 0,
-    ) -> Answer:
-        url = f"{self._base(target)}/v2/{target.repository}/{path}"
-        scope = self._scope(target, method)
-        kept = self._tokens.kept(self._base(target), scope)
-        answer = self._send(method, url, headers, kept, body, size)
-        if answer.status != _UNAUTHORIZED:
-            return answer
-        answer.close()
-        challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
-        if challenge is None:
-            raise AuthenticationError(f"{target.registry} refuses us and does not say what it wants")
-        credential = credentials.find(target.registry, self._environment)
-        with self._lock:
-            header = self._tokens.answer(challenge, self._base(target), scope, credential)
-        return self._send(method, url, headers, header, body, size)
-
-    def _send(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        authorization: str,
-        body: Body | None,
-        size: int,
-    ) -> Answer:
-        signed = {**headers, "Authorization": authorization} if authorization else dict(headers)
-        return self._transport.request(method, url, signed, body=body, size=size)
-
-    @staticmethod
-    def _expect(
-        answer: Answer, good: Collection[int], target: Reference, body: bytes, digest: str = ""
-    ) -> None:
-        if answer.status in good:
-            return
-        what = f"{target.name}{'@' + digest if digest else ''}"
-        if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
-            raise AuthenticationError(
-                f"{target.registry} refuses access to {target.repository} (status {answer.status})",
-                hint=f"run: docker login {target.registry}",
-            )
-        raise RegistryError(f"{what}: the registry answers {answer.status}{_said(body)}")
+        upload = Upload(self._session, target, descriptor)
+        if mount_from is not None and upload.mount(mount_from):
+            return False
+        upload.send(opener)
+        return True
 
 
 @dataclass(frozen=True)
@@ -264,22 +201,9 @@ class RegistrySource:
             raw, _ = self.client.get_manifest(self.reference.with_digest(descriptor.digest))
             yield _reader(raw)
             return
-        try:
-            with self.client.open_blob(self.reference, descriptor) as stream:
-                yield stream
-        except RegistryError as error:
-            raise LayoutError(error.problem, hint=error.hint) from None
+        with self.client.open_blob(self.reference, descriptor) as stream:
+            yield stream
 
 
 def _reader(raw: bytes) -> IO[bytes]:
     return io.BytesIO(raw)
-
-
-def _said(body: bytes) -> str:
-    try:
-        errors = json.loads(body)["errors"]
-        text = "; ".join(f"{error.get('code', '')} {error.get('message', '')}".strip() for error in errors)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        text = body[:200].decode(errors="replace")
-    clean = re.sub(r"[^\x20-\x7e]+", " ", text).strip()[:300]
-    return f": {clean}" if clean else ""

@@ -133,7 +133,8 @@ class Tokens:
                 "POST", challenge.realm, headers, body=lambda: _stream(data), size=len(data)
             )
         else:
-            query = urlencode({"service": challenge.service, "scope": scope})
+            # Each scope is a parameter of its own: a mount has two.
+            query = urlencode([("service", challenge.service), *(("scope", s) for s in scope.split())])
             headers = {"Authorization": _basic(credential)} if credential and credential.username else {}
             joint = "&" if urlsplit(challenge.realm).query else "?"
             answer = self.transport.request("GET", f"{challenge.realm}{joint}{query}", headers)

@@ -1,0 +1,205 @@
+"""Requests to registries with what they want of us: a scheme, a host, and the Authorization for a scope."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from typing import Final
+from urllib.parse import urljoin
+
+from gopherwhale.errors import AuthenticationError, GopherwhaleError, RegistryError
+from gopherwhale.oci import credentials
+from gopherwhale.oci.tokens import Tokens, parse_challenge
+from gopherwhale.oci.transport import Answer, Body, Transport, origin
+from gopherwhale.references import Reference
+
+MAX_ERROR: Final = 64 * 1024
+OK: Final = 200
+CREATED: Final = 201
+ACCEPTED: Final = 202
+NO_CONTENT: Final = 204
+PARTIAL: Final = 206
+UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = 403
+NOT_FOUND: Final = 404
+
+
+@dataclass(kw_only=True)
+class Session:
+    """What every request of a run shares: one pool, one cache of tokens.
+
+    Attributes:
+        transport: Sends.
+        environment: For Docker's credentials.
+        insecure: Registries, by name, that are reached over plain HTTP.
+    """
+
+    transport: Transport
+    environment: Mapping[str, str]
+    insecure: Collection[str]
+    _tokens: Tokens = field(init=False)
+    _written: set[str] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        """Make the cache of tokens; nothing is asked of anybody yet."""
+        self._tokens = Tokens(transport=self.transport)
+
+    def will_write(self, target: Reference) -> None:
+        """Ask for one token that reads and writes a repository, rather than for two."""
+        self._written.add(target.name)
+
+    def ask(
+        self,
+        method: str,
+        target: Reference,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        body: Body | None = None,
+        size: int = 0,
+        also_reads: str = "",
+    ) -> Answer:
+        """Send a request to a path of a repository.
+
+        Args:
+            method: The HTTP method.
+            target: The repository.
+            path: Below `/v2/<repository>/`.
+            headers: Without Authorization.
+            body: Opens the body afresh for each attempt.
+            size: The body's bytes.
+            also_reads: Another repository of the registry which the request reads: a mount's source.
+
+        Raises:
+            RegistryError: No answer.
+            AuthenticationError: No credential, or no token for it.
+        """
+        url = f"{self.base(target)}/v2/{target.repository}/{path}"
+        scope = self._scope(target, method)
+        if also_reads:
+            scope = f"{scope} repository:{also_reads}:pull"
+        send = partial(self.transport.request, method, url, body=body, size=size)
+        return self._signed(target, scope, headers, send)
+
+    def follow(
+        self,
+        method: str,
+        target: Reference,
+        answer: Answer,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        *,
+        body: Body | None = None,
+        size: int = 0,
+    ) -> Answer:
+        """Send one request, once, to the Location of an answer; our Authorization stays on its origin.
+
+        Args:
+            method: The HTTP method.
+            target: The repository.
+            answer: Whose Location is meant; it may be relative (RFC 9110 section 10.2.2).
+            query: To add to it.
+            headers: Without Authorization.
+            body: Opens the body.
+            size: The body's bytes.
+
+        Raises:
+            RegistryError: No answer, or no Location.
+        """
+        location = answer.headers.get("location", "")
+        if not location:
+            raise RegistryError(f"{target.name}: the registry does not say where the upload goes on")
+        url = urljoin(answer.url, location)
+        if query:
+            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        own = origin(url) == origin(self.base(target))
+        scope = self._scope(target, method) if own else ""
+        send = partial(self.transport.request, method, url, body=body, size=size, attempts=1)
+        return self._signed(target, scope, headers or {}, send)
+
+    def base(self, target: Reference) -> str:
+        """The registry's own address."""
+        plain = target.is_loopback or target.registry in self.insecure
+        return f"{'http' if plain else 'https'}://{target.api_host}"
+
+    def _scope(self, target: Reference, method: str) -> str:
+        reads = method in ("GET", "HEAD") and target.name not in self._written
+        return f"repository:{target.repository}:{'pull' if reads else 'pull,push'}"
+
+    def _signed(
+        self,
+        target: Reference,
+        scope: str,
+        headers: Mapping[str, str],
+        send: Callable[[Mapping[str, str]], Answer],
+    ) -> Answer:
+        """Send with the token that is kept for a scope, and once more where the registry wants another."""
+        kept = self._tokens.kept(self.base(target), scope) if scope else ""
+        answer = send({**headers, "Authorization": kept} if kept else headers)
+        if answer.status != UNAUTHORIZED or not scope:
+            return answer
+        answer.close()
+        return send({**headers, "Authorization": self._authorize(answer, target, scope, kept)})
+
+    def _authorize(self, answer: Answer, target: Reference, scope: str, refused: str) -> str:
+        challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
+        if challenge is None:
+            raise AuthenticationError(f"{target.registry} refuses us and does not say what it wants")
+        with self._lock:
+            # Another thread may have been answered while this one waited.
+            kept = self._tokens.kept(self.base(target), scope)
+            if kept and kept != refused:
+                return kept
+            credential = credentials.find(target.registry, self.environment)
+            return self._tokens.answer(challenge, self.base(target), scope, credential)
+
+
+def expect(answer: Answer, good: Collection[int], target: Reference, body: bytes, digest: str = "") -> None:
+    """Turn an answer that is not among the good ones into its error.
+
+    Args:
+        answer: The answer.
+        good: Statuses.
+        target: The repository, for the message.
+        body: What the registry said.
+        digest: What was asked for, for the message.
+
+    Raises:
+        AuthenticationError: It is 401 or 403.
+        RegistryError: It is anything else.
+    """
+    if answer.status not in good:
+        raise failure(answer, target, body, digest)
+
+
+def failure(answer: Answer, target: Reference, body: bytes, digest: str = "") -> GopherwhaleError:
+    """The error that an answer is: its cause, the registry and the digest, in one line."""
+    if answer.status in (UNAUTHORIZED, FORBIDDEN):
+        return AuthenticationError(
+            f"{target.registry} refuses access to {target.repository} (status {answer.status})",
+            hint=f"run: docker login {target.registry}",
+        )
+    what = f"{target.name}{'@' + digest if digest else ''}"
+    tries = f" after {answer.attempts} attempts" if answer.attempts > 1 else ""
+    return RegistryError(f"{what}: the registry answers {answer.status}{tries}{_said(body)}")
+
+
+def _said(body: bytes) -> str:
+    try:
+        errors = json.loads(body)["errors"]
+        text = "; ".join(" ".join(filter(None, map(str, _parts(error)))) for error in errors)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        text = body[:200].decode(errors="replace")
+    clean = re.sub(r"[^\x20-\x7e]+", " ", text).strip()[:300]
+    return f": {clean}" if clean else ""
+
+
+def _parts(error: Mapping[str, object]) -> tuple[object, object, object]:
+    # What went wrong below the registry, as a full disk, stands in the detail alone.
+    detail = error.get("detail") or ""
+    return error.get("code", ""), error.get("message", ""), json.dumps(detail) if detail else ""
