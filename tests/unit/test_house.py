@@ -24,6 +24,8 @@ FORBIDDEN = [
     ("pipeline.py", "from gopherwhale.engines.buildx import BuildxEngine"),
     ("pipeline.py", "import python_on_whales"),
     ("commands.py", "import nox"),
+    ("dockerfile/stages.py", "from gopherwhale.settings import load"),
+    ("dockerfile/syntax.py", "from gopherwhale.engines import choose"),
     ("oci/layout.py", "from gopherwhale.settings import load"),
     ("oci/layout.py", "from gopherwhale.plan import make"),
     ("oci/layout.py", "import gopherwhale.verify.image"),

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gopherwhale.engines.dockerfile import differences, instructions
+from gopherwhale.engines.dockerfile import differences
 from gopherwhale.engines.recipe import Recipe, read
 from tests.template.baking import bake
 from tests.unit.engines.test_go_engine import Bench, bench
@@ -95,11 +93,3 @@ def test_auto_warns_before_it_builds(bench: Bench) -> None:
     bench.said.clear()
     bench.build(engine="go")
     assert not any("warning" in line for line in bench.said)
-
-
-@given(st.text(max_size=300))
-def test_no_text_breaks_the_reader(text: str) -> None:
-    """Whatever stands in a Dockerfile, each instruction has a name and words."""
-    for instruction in instructions(text):
-        assert instruction.name
-        assert all(isinstance(word, str) for word in instruction.words)
