@@ -22,6 +22,7 @@ from gopherwhale.oci.documents import (
     parse_index,
 )
 from gopherwhale.oci.layout import REF_NAME, VERSION, Layout, blob_path, choose_root, walk
+from gopherwhale.oci.source import check_blob
 from gopherwhale.oci.strict_json import load_json
 from gopherwhale.references import parse as parse_reference
 
@@ -61,6 +62,10 @@ class ArchiveSource:
         start, size = self._members[name]
         with self.path.open("rb") as stream:
             yield io.BufferedReader(_Part(stream, start, size))
+
+    def confirm(self, descriptor: Descriptor) -> None:
+        """Read a blob and check it; see `ImageSource.confirm`."""
+        check_blob(self, descriptor)
 
     def _read(self, name: str) -> bytes:
         if name not in self._members:

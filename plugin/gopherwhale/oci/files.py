@@ -10,8 +10,13 @@ from typing import Final
 PARTIAL: Final = ".partial-"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, sync: bool = True) -> None:
     """Replace a file by new bytes in one rename, so that a reader sees the old or the new whole.
+
+    Args:
+        path: The file.
+        data: Its new bytes.
+        sync: Whether they must survive a power cut; not for what can be made again and has a checksum.
 
     Raises:
         OSError: The folder cannot be written; the old file stands.
@@ -20,7 +25,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         try:
             stream.write(data)
             stream.flush()
-            os.fsync(stream.fileno())
+            if sync:
+                os.fsync(stream.fileno())
             os.fchmod(stream.fileno(), 0o644)
             Path(stream.name).replace(path)
         except BaseException:

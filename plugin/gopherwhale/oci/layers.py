@@ -1,90 +1,106 @@
-"""Layers, read as a stream: decompressed by their magic, bounded, their digests checked on the way."""
+"""Layers, read as a stream in one pass: told by their magic, bounded, their digests checked on the way."""
 
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Final
-
-import zstandard
+from typing import IO, Final, cast
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.source import CHUNK, ImageSource, refuse_other
+from gopherwhale.oci.tar import Content, Member, TarReader
+from gopherwhale.oci.tar_header import TarError
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
-_MAGIC: Final = 4
+# What containerd and skopeo do not read as a layer either, but a user may well have packed so.
+_FOREIGN: Final = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
+_MAGIC: Final = 6
 _MAX_WINDOW: Final = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What an image may cost to read.
+    """What a layer may cost to read.
 
     Attributes:
-        unpacked: Bytes of one layer, unpacked.
-        entries: Members of one layer.
+        unpacked: Bytes of it, unpacked, and of its members' contents, holes included.
+        unsuspicious: Bytes below which no ratio counts.
+        ratio: How many times its packed size it may unpack to. Programs and texts stay below 20, and the two
+            formats can reach 1,000 and 100,000 with zeros alone.
+        entries: Members.
         path: Bytes of one name.
+        seconds: The time that it may take, network included.
     """
 
     unpacked: int = 8 * 1024**3
+    unsuspicious: int = 256 * 1024**2
+    ratio: int = 200
     entries: int = 1_000_000
     path: int = 4096
+    seconds: float = 3600.0
 
 
-class _Checked(io.RawIOBase):
+class _Checked:
     """A blob that knows its digest and size when it has been read to its end."""
 
     def __init__(self, stream: IO[bytes], descriptor: Descriptor) -> None:
         self._stream, self._descriptor = stream, descriptor
-        self._hasher, self._size = hashlib.new(descriptor.digest.partition(":")[0]), 0
+        self._hasher, self.size = hashlib.new(descriptor.digest.partition(":")[0]), 0
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        chunk = self._stream.read(CHUNK if size < 0 else size)
+    def read(self, size: int = CHUNK) -> bytes:
+        chunk = self._stream.read(size)
         self._hasher.update(chunk)
-        self._size += len(chunk)
-        if self._size > self._descriptor.size:
-            self.check()
+        self.size += len(chunk)
+        if self.size > self._descriptor.size:
+            self._refuse_other()
         return chunk
 
     def check(self) -> None:
-        while self._size <= self._descriptor.size and self.read(CHUNK):
+        while self.read():
             pass
-        refuse_other(self._descriptor, self._size, self._hasher.hexdigest(), self._descriptor.digest)
+        self._refuse_other()
+
+    def _refuse_other(self) -> None:
+        refuse_other(self._descriptor, self.size, self._hasher.hexdigest(), self._descriptor.digest)
 
 
-class _Unpacked(io.RawIOBase):
-    """The tar inside a layer, with the bound on its bytes and its diff_id."""
+class _Unpacked:
+    """The tar inside a layer, with the bounds on its bytes and its time, and its diff_id."""
 
-    def __init__(self, chunks: Iterator[bytes], limit: int, what: str) -> None:
-        self._chunks, self._limit, self._what = chunks, limit, what
-        self._buffer, self._size, self._hasher = b"", 0, hashlib.sha256()
+    def __init__(self, packed: _Checked, limits: Limits, what: str) -> None:
+        self._packed, self._limits, self._what = packed, limits, what
+        self._chunks = decompress(packed, what)
+        self._buffer, self._at = b"", 0
+        self._size, self._hasher = 0, hashlib.sha256()
+        self._end = time.monotonic() + limits.seconds
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while not self._buffer:
+    def read(self, size: int, /) -> bytes:
+        while self._at == len(self._buffer):
             chunk = next(self._chunks, b"")
             if not chunk:
                 return b""
-            self._size += len(chunk)
-            if self._size > self._limit:
-                raise LayoutError(
-                    f"{self._what} unpacks to more than {self._limit} bytes", code="beyond-bounds"
-                )
+            self._count(len(chunk))
             self._hasher.update(chunk)
-            self._buffer = chunk
-        taken, self._buffer = (self._buffer, b"") if size < 0 else (self._buffer[:size], self._buffer[size:])
-        return taken
+            self._buffer, self._at = chunk, 0
+        start, self._at = self._at, min(self._at + size, len(self._buffer))
+        return self._buffer[start : self._at]
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        limits, room = self._limits, max(self._limits.unsuspicious, self._packed.size * self._limits.ratio)
+        if self._size > min(limits.unpacked, room):
+            raise LayoutError(
+                f"{self._what} unpacks to more than {min(limits.unpacked, room)} bytes", code="beyond-bounds"
+            )
+        if time.monotonic() > self._end:
+            raise LayoutError(
+                f"{self._what} takes more than {limits.seconds:.0f} s to read", code="beyond-bounds"
+            )
 
     def finish(self) -> str:
         while self.read(CHUNK):
@@ -94,7 +110,7 @@ class _Unpacked(io.RawIOBase):
 
 def read_layer(
     source: ImageSource, layer: Descriptor, diff_id: str = "", limits: Limits | None = None
-) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+) -> Iterator[tuple[Member, Content | None]]:
     """Go through a layer's members in order, each with its content while it is current.
 
     Args:
@@ -110,19 +126,12 @@ def read_layer(
     what = f"{source.name}: layer {layer.digest}"
     with source.open_blob(layer) as stream:
         checked = _Checked(stream, layer)
-        unpacked = _Unpacked(_decompress(checked, what), limits.unpacked, what)
+        unpacked = _Unpacked(checked, limits, what)
         try:
             yield from _members(unpacked, limits, what)
             found = unpacked.finish()
-        except (
-            tarfile.TarError,
-            zlib.error,
-            zstandard.ZstdError,
-            EOFError,
-            ValueError,
-            OverflowError,
-        ) as error:
-            raise LayoutError(f"{what} cannot be read: {str(error)[:120]}") from None
+        except TarError as error:
+            raise LayoutError(f"{what} cannot be read: {error}") from None
         checked.check()
     if diff_id and found != diff_id:
         raise LayoutError(
@@ -130,44 +139,46 @@ def read_layer(
         )
 
 
-def _members(
-    unpacked: _Unpacked, limits: Limits, what: str
-) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
-    try:
-        tar = tarfile.open(  # noqa: SIM115 -- closed by the `with` below
-            fileobj=unpacked, mode="r|", errorlevel=0, encoding="utf-8", errors="surrogateescape"
-        )
-    except tarfile.ReadError:
-        if unpacked.finish() == f"sha256:{hashlib.sha256().hexdigest()}":
-            return
-        raise
-    with tar:
-        for number, member in enumerate(tar):
-            if number >= limits.entries:
-                raise LayoutError(f"{what} has more than {limits.entries} members", code="beyond-bounds")
-            if len(member.name) > limits.path or member.size < 0 or member.size > limits.unpacked:
-                raise LayoutError(
-                    f"{what} has a member beyond our bounds: {member.name[:80]!r}", code="beyond-bounds"
-                )
-            yield member, tar.extractfile(member) if member.isreg() else None
-            # tarfile keeps every header it has seen; a stream needs none of them again.
-            tar.members.clear()  # type: ignore[attr-defined] # typeshed leaves it out
+def _members(unpacked: _Unpacked, limits: Limits, what: str) -> Iterator[tuple[Member, Content | None]]:
+    total = 0
+    for number, (member, content) in enumerate(TarReader(unpacked)):
+        total += member.size
+        if number >= limits.entries:
+            raise LayoutError(f"{what} has more than {limits.entries} members", code="beyond-bounds")
+        if max(len(member.name), len(member.target)) > limits.path or total > limits.unpacked:
+            raise LayoutError(
+                f"{what} has a member beyond our bounds: {member.name[:80]!r}", code="beyond-bounds"
+            )
+        yield member, content
 
 
-def _decompress(stream: _Checked, what: str) -> Iterator[bytes]:
+def decompress(stream: _Checked, what: str) -> Iterator[bytes]:
+    """Unpack a layer's bytes in pieces of a megabyte; gzip, zstd or plain is told by how they begin.
+
+    Args:
+        stream: The packed bytes; `read()` gives a few of them.
+        what: The layer, for messages.
+
+    Raises:
+        LayoutError: They are damaged, or packed in a way in which no layer may be.
+    """
     head = b""
     while len(head) < _MAGIC and (more := stream.read(_MAGIC - len(head))):
         head += more
-    if head.startswith(_GZIP):
-        yield from _gunzip(head, stream, what)
-    elif head == _ZSTD:
-        reader = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
-        joined = io.BufferedReader(_Joined(head, stream))
-        yield from reader.read_to_iter(joined, read_size=CHUNK, write_size=CHUNK)
-    else:
-        yield head
-        while chunk := stream.read(CHUNK):
-            yield chunk
+    for magic, name in _FOREIGN.items():
+        if head.startswith(magic):
+            raise LayoutError(f"{what} is packed with {name}", hint="layers are tar, tar+gzip or tar+zstd")
+    try:
+        if head.startswith(_GZIP):
+            yield from _gunzip(head, stream, what)
+        elif head.startswith(_ZSTD):
+            yield from _unzstd(head, stream, what)
+        else:
+            yield head
+            while chunk := stream.read():
+                yield chunk
+    except zlib.error as error:
+        raise LayoutError(f"{what} cannot be unpacked: {str(error)[:120]}") from None
 
 
 def _gunzip(head: bytes, stream: _Checked, what: str) -> Iterator[bytes]:
@@ -176,25 +187,34 @@ def _gunzip(head: bytes, stream: _Checked, what: str) -> Iterator[bytes]:
         machine = zlib.decompressobj(wbits=31)
         while not machine.eof:
             if not data:
-                data = stream.read(CHUNK)
+                data = stream.read()
                 if not data:
                     raise LayoutError(f"{what} breaks off in the middle of its gzip stream")
             chunk = machine.decompress(data, CHUNK)
             data = machine.unconsumed_tail
             if chunk:
                 yield chunk
-        data = machine.unused_data.lstrip(b"\0") or stream.read(CHUNK).lstrip(b"\0")
+        data = machine.unused_data.lstrip(b"\0") or stream.read().lstrip(b"\0")
 
 
-class _Joined(io.RawIOBase):
+def _unzstd(head: bytes, stream: _Checked, what: str) -> Iterator[bytes]:
+    import zstandard  # noqa: PLC0415 -- only a layer that needs it pays for it
+
+    joined = cast("IO[bytes]", _Joined(head, stream))
+    with zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).stream_reader(
+        joined, read_size=CHUNK, read_across_frames=True
+    ) as reader:
+        try:
+            while chunk := reader.read(CHUNK):
+                yield chunk
+        except zstandard.ZstdError as error:
+            raise LayoutError(f"{what} cannot be unpacked: {str(error)[:120]}") from None
+
+
+class _Joined:
     def __init__(self, head: bytes, rest: _Checked) -> None:
         self._head, self._rest = head, rest
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._head[: len(buffer)] or self._rest.read(len(buffer))
-        self._head = self._head[len(buffer) :]
-        buffer[: len(data)] = data
-        return len(data)
+    def read(self, size: int) -> bytes:
+        data, self._head = self._head, b""
+        return data or self._rest.read(size)

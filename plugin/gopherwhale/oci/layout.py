@@ -32,7 +32,7 @@ from gopherwhale.oci.documents import (
     parse_manifest,
 )
 from gopherwhale.oci.files import PARTIAL, write_atomically
-from gopherwhale.oci.source import ImageSource, read_document
+from gopherwhale.oci.source import ImageSource, check_blob, read_document
 from gopherwhale.oci.strict_json import load_json
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
@@ -71,6 +71,10 @@ class Layout:
             raise LayoutError(f"{self.name} lacks the blob {descriptor.digest}", code="blob-missing")
         with path.open("rb") as stream:
             yield stream
+
+    def confirm(self, descriptor: Descriptor) -> None:
+        """Read a blob and check it; see `ImageSource.confirm`."""
+        check_blob(self, descriptor)
 
     def _read_file(self, name: str) -> bytes:
         try:

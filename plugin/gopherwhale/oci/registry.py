@@ -204,6 +204,11 @@ class RegistrySource:
         with self.client.open_blob(self.reference, descriptor) as stream:
             yield stream
 
+    def confirm(self, descriptor: Descriptor) -> None:
+        """Ask for a blob's presence and size; see `ImageSource.confirm`."""
+        if not self.client.has_blob(self.reference, descriptor):
+            raise LayoutError(f"{self.name} lacks the blob {descriptor.digest} of {descriptor.size} bytes")
+
 
 def _reader(raw: bytes) -> IO[bytes]:
     return io.BytesIO(raw)

@@ -33,6 +33,17 @@ class ImageSource(Protocol):
         """
         ...
 
+    def confirm(self, descriptor: Descriptor) -> None:
+        """See that a blob whose content is known from before is still there.
+
+        What could have changed under its name, a file, is read and checked; of a registry, which hands out by
+        digest and whose clients check, presence and size are asked.
+
+        Raises:
+            LayoutError: It is missing, or its bytes are not those that the descriptor names.
+        """
+        ...
+
 
 def read_document(source: ImageSource, descriptor: Descriptor) -> bytes:
     """Read a whole document, its size and digest checked.

@@ -131,6 +131,18 @@ class BinaryFacts:
             return Platform(os=self.os, architecture=self.architecture)
         return normalise(self.os, self.architecture, self.level)
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> BinaryFacts:
+        """The facts of which `to_document` made a document.
+
+        Raises:
+            TypeError: It made no such document.
+        """
+        lists = {name: tuple(document.get(name, ())) for name in ("needed", "run_paths", "notes")}
+        members = tuple(cls.from_document(member) for member in document.get("members", ()))
+        settings = MappingProxyType(dict(document.get("settings", {})))
+        return cls(**{**document, **lists, "members": members, "settings": settings})
+
     def to_document(self) -> dict[str, Any]:
         """JSON for machines, without what is empty."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -140,6 +152,11 @@ class BinaryFacts:
             "members": [member.to_document() for member in self.members],
         }
         return {key: value for key, value in plain.items() if value}
+
+
+def begins_as_program(head: bytes) -> bool:
+    """Whether a file that begins so (8 bytes) may be a program or a library; a script's magic is no proof."""
+    return head[:4] == elf.MAGIC or head[:2] == pe.MAGIC or macho.is_one(head[:8])
 
 
 def read(data: Data) -> BinaryFacts:

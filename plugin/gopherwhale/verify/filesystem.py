@@ -1,63 +1,27 @@
-"""An image's file system, put together in memory from its layers; nothing is ever unpacked to disk by name.
+"""An image's file system, put together in memory from its layers, as a container would see it.
 
-Whiteouts and opaque folders as in the image specification's layer chapter. Contents of executables are
-spooled to unnamed temporary files, so that a large layer costs disk and no memory.
+Whiteouts and opaque folders as in the image specification's layer chapter: they hide what lower layers put
+there, never what stands in their own. A name's folders are looked up through links, as containerd does, and a
+link never leads out of the root.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import mmap
 import posixpath
-import re
-import tarfile
-import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import IO, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 from gopherwhale.errors import LayoutError
-from gopherwhale.oci.documents import ImageConfig, Manifest
-from gopherwhale.oci.layers import Limits, read_layer
-from gopherwhale.oci.source import CHUNK, ImageSource
-from gopherwhale.verify import facts
-from gopherwhale.verify.facts import BinaryFacts
+from gopherwhale.oci.documents import ImageConfig
+from gopherwhale.verify.contents import ANY_X, Contents, Node
 
 DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_WHITEOUT: Final = ".wh."
-_OPAQUE: Final = ".wh..wh..opq"
 _MAX_LINKS: Final = 40
-_ANY_X: Final = 0o111
-# As much of every file is read at first: all of a usual script.
-_HEAD: Final = 64 * 1024
-_MAX_TEXT: Final = 256 * 1024
-_PROGRAMS: Final = (b"\x7fELF", b"MZ")
-_LOOKED_UP: Final = re.compile(r"/etc/(passwd|ld\.so\.conf|ld\.so\.conf\.d/[^/]+|ld-musl-[^/]+\.path)")
-_WORTH_READING: Final = 1024 * 1024 * 1024
+_MAX_NODES: Final = 2_000_000
 
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """One name in the image.
-
-    Attributes:
-        kind: `file`, `folder`, `link` or `other`.
-        mode: Permissions.
-        target: A link's.
-        facts: Of what can be run, and of what is loaded to run (a library needs no execute bit).
-        digest: Of the content that the facts are of.
-        layer: The diff_id of the layer it came with.
-        text: The content of a script, and of the few files by which libraries and users are looked up.
-    """
-
-    kind: str
-    mode: int = 0
-    target: str = ""
-    facts: BinaryFacts | None = None
-    digest: str = ""
-    layer: str = ""
-    text: bytes = b""
+# The folders from the root to a node, and the node, by name.
+_Trail = list[tuple[str, Node]]
 
 
 class NotRunnable(Exception):  # noqa: N818 -- becomes a finding
@@ -74,22 +38,24 @@ class FileSystem:
 
     def __init__(self) -> None:
         """An empty root."""
-        self._nodes: dict[str, Node] = {"/": Node(kind="folder", mode=0o755)}
+        self._root = _folder(Node(kind="folder", mode=0o755))
+        self._nodes = 0
+        self._folders: dict[str, Node] = {}
 
     def has(self, path: str) -> bool:
         """Whether something stands at a path, links followed."""
         try:
-            return self.resolve(path) in self._nodes
+            self._trail(path)
         except NotRunnable:
             return False
+        return True
 
     def node(self, path: str) -> Node | None:
-        """What stands at a resolved path."""
-        return self._nodes.get(path)
-
-    def items(self) -> Iterator[tuple[str, Node]]:
-        """Every path and what stands there, links not followed."""
-        return iter(self._nodes.items())
+        """What stands at a path, links followed; None where nothing does."""
+        try:
+            return self._trail(path)[-1][1]
+        except NotRunnable:
+            return None
 
     def resolve(self, path: str) -> str:
         """Follow every link, inside the root and at most 40 times, as Linux does.
@@ -97,27 +63,16 @@ class FileSystem:
         Raises:
             NotRunnable: The links go round, or a part is missing.
         """
-        parts, done, links = path.split("/")[::-1], "/", 0
-        while parts:
-            part = parts.pop()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                done = posixpath.dirname(done)
-                continue
-            here = posixpath.join(done, part)
-            node = self._nodes.get(here)
-            if node is None:
-                raise NotRunnable("entrypoint-missing", f"{here} does not exist")
-            if node.kind != "link":
-                done = here
-                continue
-            links += 1
-            if links > _MAX_LINKS:
-                raise NotRunnable("entrypoint-loop", f"the links of {path} go round")
-            done = "/" if node.target.startswith("/") else done
-            parts += node.target.split("/")[::-1]
-        return done
+        return _joined(self._trail(path))
+
+    def items(self) -> Iterator[tuple[str, Node]]:
+        """Every path and what stands there, links not followed, in the order of their names."""
+        stack: list[tuple[str, Node]] = [("", self._root)]
+        while stack:
+            path, node = stack.pop()
+            yield path or "/", node
+            if node.children is not None:
+                stack += [(f"{path}/{name}", node.children[name]) for name in sorted(node.children)[::-1]]
 
     def executable(self, path: str) -> str:
         """Resolve a path that is to be run.
@@ -125,11 +80,11 @@ class FileSystem:
         Raises:
             NotRunnable: It is missing, a folder, not a file, or has no execute bit.
         """
-        found = self.resolve(path)
-        node = self._nodes[found]
+        trail = self._trail(path)
+        found, node = _joined(trail), trail[-1][1]
         if node.kind == "folder":
             raise NotRunnable("entrypoint-folder", f"{found} is a folder")
-        if node.kind != "file" or not node.mode & _ANY_X:
+        if node.kind != "file" or not node.mode & ANY_X:
             raise NotRunnable("entrypoint-not-executable", f"{found} has mode {node.mode:04o}")
         return found
 
@@ -142,106 +97,136 @@ class FileSystem:
         words = config.entrypoint or config.command
         if not words or not words[0]:
             raise NotRunnable("entrypoint-missing", "the image names no entrypoint and no command")
-        if "/" in words[0]:
-            return self.executable(posixpath.join("/", config.working_dir or "/", words[0]))
+        return self.lookup(words[0], config)
+
+    def lookup(self, program: str, config: ImageConfig) -> str:
+        """Find a program as a container does: by its path, else on the image's PATH.
+
+        Raises:
+            NotRunnable: It is not there, or cannot be run.
+        """
+        start = posixpath.join("/", config.working_dir or "/")
+        if "/" in program:
+            return self.executable(posixpath.join(start, program))
         paths = [entry.partition("=")[2] for entry in config.environment if entry.startswith("PATH=")]
-        problem = NotRunnable("entrypoint-missing", f"{words[0]} is not on the image's PATH")
+        problem = NotRunnable("entrypoint-missing", f"{program} is not on the image's PATH")
         for folder in (paths[-1] if paths else DEFAULT_PATH).split(":"):
             try:
-                return self.executable(posixpath.join("/", config.working_dir or "/", folder, words[0]))
+                return self.executable(posixpath.join(start, folder, program))
             except NotRunnable as error:
                 if error.code != "entrypoint-missing":
                     problem = error
         raise problem
 
-    def apply(self, members: Iterable[tuple[tarfile.TarInfo, IO[bytes] | None]], layer: str = "") -> None:
-        """Put one layer, of that diff_id, on top of what is there."""
-        fresh: set[str] = set()
-        for member, content in members:
-            path = _clean(member.name)
+    def apply(self, layer: Contents) -> None:
+        """Put one layer on top of what is there.
+
+        Raises:
+            LayoutError: A name leads through links that go round, or the image has too many names.
+        """
+        self._nodes += len(layer.entries)
+        if self._nodes > _MAX_NODES:
+            raise LayoutError(f"the image has more than {_MAX_NODES} files", code="beyond-bounds")
+        self._folders = {}
+        for path in layer.opaque:
+            if (node := self.node(path)) is not None and node.children is not None:
+                node.children.clear()
+        for path in layer.whiteouts:
             folder, name = posixpath.split(path)
-            if name == _OPAQUE:
-                self._remove(folder, keep=fresh, itself=False)
-            elif name.startswith(_WHITEOUT):
-                self._remove(posixpath.join(folder, name.removeprefix(_WHITEOUT)), keep=fresh, itself=True)
-            elif path != "/":
-                self._put(path, replace(self._node(member, content, path), layer=layer))
-                fresh.add(path)
+            if (node := self.node(folder)) is not None and node.children is not None:
+                node.children.pop(name, None)
+        for path, node in layer.entries:
+            if path != "/":
+                self._put(path, node)
 
     def _put(self, path: str, node: Node) -> None:
-        below = self._nodes.get(path)
-        if below is not None and below.kind == "folder" and node.kind != "folder":
-            self._remove(path, keep=set(), itself=True)
-        parent = posixpath.dirname(path)
-        while parent not in self._nodes:
-            self._nodes[parent] = Node(kind="folder", mode=0o755)
-            parent = posixpath.dirname(parent)
-        self._nodes[path] = node
+        folder, name = posixpath.split(path)
+        children = self._place(folder).children
+        assert children is not None, "a place is a folder"  # noqa: S101 -- what `_place` gives
+        below = children.get(name)
+        if node.kind == "hard":
+            node = self._linked(node.target)
+        elif node.kind == "folder":
+            kept = below.children if below is not None else None
+            node = replace(node, children={} if kept is None else kept)
+        if node.kind == "link" or (below is not None and below.kind in ("folder", "link")):
+            self._folders = {}
+        children[name] = node
 
-    def _remove(self, path: str, *, keep: set[str], itself: bool) -> None:
-        prefix = path.rstrip("/") + "/"
-        gone = [name for name in self._nodes if name.startswith(prefix) or (itself and name == path)]
-        for name in gone:
-            if name not in keep and name != "/":
-                del self._nodes[name]
+    def _linked(self, target: str) -> Node:
+        """What a hard link names, in this layer or below; a folder cannot be linked so."""
+        folder, name = posixpath.split(target)
+        parent = self.node(folder)
+        node = parent.children.get(name) if parent is not None and parent.children is not None else None
+        return node if node is not None and node.kind != "folder" else Node(kind="other")
 
-    def _node(self, member: tarfile.TarInfo, content: IO[bytes] | None, path: str) -> Node:
-        mode = member.mode & 0o7777
-        if member.isdir():
-            return Node(kind="folder", mode=mode)
-        if member.issym():
-            return Node(kind="link", target=member.linkname)
-        if member.islnk():
-            return self._nodes.get(_clean(member.linkname), Node(kind="other"))
-        if content is None:
-            return Node(kind="other", mode=mode)
-        head = content.read(_HEAD)
-        if not mode & _ANY_X and not head.startswith(_PROGRAMS):
-            text = head + content.read(_MAX_TEXT) if _LOOKED_UP.fullmatch(path) else b""
-            return Node(kind="file", mode=mode, text=text)
-        known, digest = _inspect(head, content, member.name)
-        text = head if known.format == "script" else b""
-        return Node(kind="file", mode=mode, facts=known, digest=digest, text=text)
+    def _place(self, folder: str) -> Node:
+        """The folder that a layer's name stands in, made where it is missing, remembered by its name."""
+        found = self._folders.get(folder)
+        if found is None:
+            try:
+                found = self._trail(folder, make=True)[-1][1]
+            except NotRunnable as problem:
+                raise LayoutError(f"a layer puts a file below {folder[:200]!r}: {problem.found}") from None
+            self._folders[folder] = found
+        return found
+
+    def _trail(self, path: str, *, make: bool = False) -> _Trail:
+        parts, links = path.split("/")[::-1], 0
+        trail: _Trail = [("", self._root)]
+        while parts:
+            part = parts.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                del trail[max(1, len(trail) - 1) :]
+                continue
+            node = _child(trail, part, make=make)
+            if node is None:
+                raise NotRunnable(
+                    "entrypoint-missing", f"{_joined([*trail, (part, self._root)])} does not exist"
+                )
+            if node.kind != "link":
+                trail.append((part, node))
+                continue
+            links += 1
+            if links > _MAX_LINKS:
+                raise NotRunnable("entrypoint-loop", f"the links of {path} go round")
+            if node.target.startswith("/"):
+                del trail[1:]
+            parts += node.target.split("/")[::-1]
+        return trail
 
 
-def read_image(
-    source: ImageSource, manifest: Manifest, config: ImageConfig, limits: Limits | None = None
-) -> FileSystem:
-    """Put an image's file system together, every layer's digest and diff_id checked.
+def build(layers: Sequence[Contents]) -> FileSystem:
+    """Put a file system together, the lowest layer first.
 
     Raises:
-        LayoutError: A layer is damaged, or the config does not name as many layers as the manifest.
+        LayoutError: The layers break a bound, or a name leads nowhere.
     """
-    if len(config.diff_ids) != len(manifest.layers):
-        raise LayoutError(
-            f"{source.name}: {len(manifest.layers)} layers, but the config names {len(config.diff_ids)}"
-        )
     system = FileSystem()
-    for layer, diff_id in zip(manifest.layers, config.diff_ids, strict=True):
-        system.apply(read_layer(source, layer, diff_id, limits), diff_id)
+    for layer in layers:
+        system.apply(layer)
     return system
 
 
-def _clean(name: str) -> str:
-    # A leading "/" added first keeps every ".." inside the root.
-    return posixpath.normpath("/" + name).replace("//", "/")
+def _child(trail: _Trail, part: str, *, make: bool) -> Node | None:
+    children = trail[-1][1].children
+    node = children.get(part) if children is not None else None
+    if (
+        children is None
+        or not make
+        or (node is not None and (node.children is not None or node.kind == "link"))
+    ):
+        return node
+    # Missing, or a file where a folder is needed: what a layer puts below it takes its place.
+    children[part] = made = _folder(Node(kind="folder", mode=0o755))
+    return made
 
 
-def _inspect(head: bytes, content: IO[bytes], name: str) -> tuple[BinaryFacts, str]:
-    hasher, size = hashlib.sha256(), 0
-    with tempfile.TemporaryFile(prefix="gopherwhale-") as file:
-        for chunk in itertools.chain([head], iter(lambda: content.read(CHUNK), b"")):
-            hasher.update(chunk)
-            size += len(chunk)
-            if size > _WORTH_READING:
-                raise LayoutError(
-                    f"{name[:80]!r} is an executable of more than {_WORTH_READING} bytes",
-                    code="beyond-bounds",
-                )
-            file.write(chunk)
-        file.flush()
-        digest = f"sha256:{hasher.hexdigest()}"
-        if not size:
-            return BinaryFacts(format="other"), digest
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return facts.read(data), digest
+def _folder(node: Node) -> Node:
+    return replace(node, children={})
+
+
+def _joined(trail: _Trail) -> str:
+    return "/".join(name for name, _ in trail) or "/"

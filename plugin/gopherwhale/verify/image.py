@@ -11,17 +11,17 @@ from gopherwhale.oci.documents import (
     Descriptor,
     ImageConfig,
     Manifest,
-    parse_config,
     parse_index,
-    parse_manifest,
 )
 from gopherwhale.oci.source import ImageSource, read_document
 from gopherwhale.platforms import Platform
 from gopherwhale.verify import judge
+from gopherwhale.verify.cache import LayerCache
 from gopherwhale.verify.facts import BinaryFacts
-from gopherwhale.verify.filesystem import FileSystem, NotRunnable, read_image
+from gopherwhale.verify.filesystem import FileSystem, NotRunnable
 from gopherwhale.verify.findings import Finding, PlatformReport, Report
 from gopherwhale.verify.fits import fits
+from gopherwhale.verify.opening import Opened, open_images
 
 Say = Callable[[str], None]
 _MAX_IMAGES = 256
@@ -39,6 +39,7 @@ def verify_image(
     *,
     expected: Sequence[Platform] | None = None,
     revision: str = "",
+    cache: LayerCache | None = None,
     say: Say | None = None,
 ) -> Report:
     """Verify an image.
@@ -47,7 +48,8 @@ def verify_image(
         source: Where it is.
         expected: The platforms that must be there, exactly; None for whatever the image declares.
         revision: The commit that it must be of; empty for any.
-        say: Takes lines of progress.
+        cache: What was found in layers before; None to read all of them.
+        say: Takes lines of progress, from several threads.
 
     Returns:
         The report; findings are not raised.
@@ -57,11 +59,13 @@ def verify_image(
     """
     root = source.root
     entries, attestations = _entries(source, root)
+    if say:
+        say(f"reading {len(entries)} images of {source.name}")
     judged = []
-    for entry in entries:
-        if say:
-            say(f"verifying {entry.platform or 'the image'} of {source.name}")
-        judged.append(_judge_one(source, entry, revision))
+    for found in open_images(source, entries, cache=cache, say=say):
+        if isinstance(found, LayoutError):
+            raise found
+        judged.append(_judge_one(found, revision))
     declared = [found.report.platform for found in judged]
     binaries = [
         (found.report.platform, found.report.entrypoint, found.binary) for found in judged if found.binary
@@ -90,12 +94,14 @@ def _entries(source: ImageSource, root: Descriptor) -> tuple[list[Descriptor], i
     return list(index.images), len(index.attestations)
 
 
-def _judge_one(source: ImageSource, entry: Descriptor, revision: str) -> _Judged:
-    what = f"{source.name}: {entry.digest}"
-    manifest = parse_manifest(read_document(source, entry), what, entry.media_type)
-    config = parse_config(read_document(source, manifest.config), f"{what}: config")
-    declared = entry.platform or config.platform
-    system = read_image(source, manifest, config)
+def _judge_one(image: Opened, revision: str) -> _Judged:
+    entry, declared, manifest, config, system = (
+        image.entry,
+        image.declared,
+        image.manifest,
+        image.config,
+        image.system,
+    )
     findings = [
         *judge.judge_unknown(entry),
         *judge.judge_config(declared, config),

@@ -1,0 +1,148 @@
+"""What one layer does to a file system: names, links, whiteouts, and the facts of its programs.
+
+A layer is read once, in one pass, whatever number of platforms share it. Small programs are looked at in
+memory, large ones in unnamed files that are gone when closed; nothing is unpacked under an image's own name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from gopherwhale.oci.documents import Descriptor
+from gopherwhale.oci.layers import Limits, read_layer
+from gopherwhale.oci.source import CHUNK, ImageSource
+from gopherwhale.oci.tar import Content, Member
+from gopherwhale.verify import facts
+from gopherwhale.verify.facts import BinaryFacts
+from gopherwhale.verify.reading import OpenFile
+
+ANY_X: Final = 0o111
+_WHITEOUT: Final = ".wh."
+# Of AUFS's own: runtimes pass over them, but for the mark of an opaque folder.
+_META: Final = ".wh..wh."
+_OPAQUE: Final = ".wh..wh..opq"
+_WORTH_READING: Final = 1024**3
+# Of one text, and of all texts of a layer together.
+_MAX_TEXT: Final = 256 * 1024
+_MAX_TEXTS: Final = 8 * 1024 * 1024
+_LOOKED_UP: Final = re.compile(r"/etc/(passwd|ld\.so\.conf|ld\.so\.conf\.d/[^/]+|ld-musl-[^/]+\.path)")
+TOO_LARGE: Final = BinaryFacts(format="other", problem="a program of more than 1 GiB, which is not read")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Node:
+    """One name in an image.
+
+    Attributes:
+        kind: `file`, `folder`, `link` (symbolic), `other`, or `hard`, which only a layer has.
+        mode: Its permission bits.
+        target: What a link names.
+        facts: Of a file that has an execute bit or begins as a program does; None for every other.
+        digest: Of a program's content.
+        layer: The diff_id of the layer that it came with.
+        text: The content of a script, and of the few files by which libraries and users are looked up.
+        children: A folder's, in a file system.
+    """
+
+    kind: str
+    mode: int = 0
+    target: str = ""
+    facts: BinaryFacts | None = None
+    digest: str = ""
+    layer: str = ""
+    text: bytes = b""
+    children: dict[str, Node] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a layer holds; every path is absolute and clean.
+
+    Attributes:
+        entries: Names and what they are, in the layer's order.
+        whiteouts: What it removes of the layers below.
+        opaque: Folders of which it hides what the layers below put there.
+    """
+
+    entries: tuple[tuple[str, Node], ...]
+    whiteouts: tuple[str, ...]
+    opaque: tuple[str, ...]
+
+
+def read_contents(
+    source: ImageSource, layer: Descriptor, diff_id: str = "", limits: Limits | None = None
+) -> Contents:
+    """Read a layer; see `read_layer` for arguments and errors."""
+    entries: list[tuple[str, Node]] = []
+    # Dicts for sets that keep their order.
+    whiteouts: dict[str, None] = {}
+    opaque: dict[str, None] = {}
+    room = _MAX_TEXTS
+    for member, content in read_layer(source, layer, diff_id, limits):
+        path = clean(member.name)
+        folder, name = posixpath.split(path)
+        if not name.startswith(_WHITEOUT):
+            node = _node(member, content, path, diff_id, min(room, _MAX_TEXT))
+            room -= len(node.text)
+            entries.append((path, node))
+        elif name == _OPAQUE:
+            opaque[folder] = None
+        elif not name.startswith(_META):
+            whiteouts[posixpath.join(folder, name.removeprefix(_WHITEOUT))] = None
+    return Contents(entries=tuple(entries), whiteouts=tuple(whiteouts), opaque=tuple(opaque))
+
+
+def clean(name: str) -> str:
+    """An absolute path without `.`, `..` and doubled slashes, inside the root."""
+    return posixpath.normpath("/" + name).replace("//", "/")
+
+
+def _node(member: Member, content: Content | None, path: str, layer: str, room: int) -> Node:
+    if content is not None:
+        return _file(member, content, path, layer, room)
+    if member.kind in ("hard", "link"):
+        target = clean(member.target) if member.kind == "hard" else member.target
+        return Node(kind=member.kind, mode=member.mode, target=target, layer=layer)
+    return plain(member.kind, member.mode, layer)
+
+
+def _file(member: Member, content: Content, path: str, layer: str, room: int) -> Node:
+    mode = member.mode
+    head = content.read(min(member.size, CHUNK))
+    if facts.begins_as_program(head):
+        known, digest = _inspect(head, content.read, member.size)
+        return Node(kind="file", mode=mode, facts=known, digest=digest, layer=layer)
+    if mode & ANY_X:
+        known, digest = facts.read(head), f"sha256:{hashlib.sha256(head).hexdigest()}"
+        text = head[:room] if known.format == "script" else b""
+        return Node(kind="file", mode=mode, facts=known, digest=digest, layer=layer, text=text)
+    if _LOOKED_UP.fullmatch(path):
+        return Node(kind="file", mode=mode, layer=layer, text=head[:room])
+    return plain("file", mode, layer)
+
+
+@lru_cache(maxsize=1024)
+def plain(kind: str, mode: int, layer: str) -> Node:
+    """A node that has nothing of its own; one for all that are alike."""
+    return Node(kind=kind, mode=mode, layer=layer)
+
+
+def _inspect(head: bytes, read: Callable[[int], bytes], size: int) -> tuple[BinaryFacts, str]:
+    hasher = hashlib.sha256(head)
+    if len(head) == size:
+        return facts.read(head), f"sha256:{hasher.hexdigest()}"
+    if size > _WORTH_READING:
+        return TOO_LARGE, ""
+    with tempfile.TemporaryFile(prefix="gopherwhale-", buffering=0) as file:
+        file.write(head)
+        while chunk := read(CHUNK):
+            hasher.update(chunk)
+            file.write(chunk)
+        return facts.read(OpenFile(file.fileno(), size)), f"sha256:{hasher.hexdigest()}"

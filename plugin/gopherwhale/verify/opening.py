@@ -1,0 +1,162 @@
+"""Open the images of an index: documents and layers side by side, a shared layer once."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from gopherwhale.errors import LayoutError
+from gopherwhale.oci.documents import (
+    OCI_LAYER,
+    Descriptor,
+    ImageConfig,
+    Manifest,
+    parse_config,
+    parse_manifest,
+)
+from gopherwhale.oci.layers import Limits
+from gopherwhale.oci.source import ImageSource, read_document
+from gopherwhale.platforms import Platform
+from gopherwhale.verify.cache import LayerCache
+from gopherwhale.verify.contents import Contents, read_contents
+from gopherwhale.verify.filesystem import FileSystem, build
+
+Say = Callable[[str], None]
+# Documents wait for the network; layers are work for a core and hold memory.
+_DOCUMENTS: Final = 8
+_LAYERS: Final = min(4, os.cpu_count() or 1)
+_WORTH_SAYING: Final = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """One platform's image, read.
+
+    Attributes:
+        entry: Its descriptor in the index.
+        declared: The platform that the index declares, else its config's.
+        manifest: Its manifest.
+        config: Its config.
+        system: Its file system.
+    """
+
+    entry: Descriptor
+    declared: Platform
+    manifest: Manifest
+    config: ImageConfig
+    system: FileSystem
+
+
+class _Layer(NamedTuple):
+    """What decides what a layer holds, and so whether two platforms share it."""
+
+    digest: str
+    size: int
+    diff_id: str
+
+    @property
+    def descriptor(self) -> Descriptor:
+        return Descriptor(media_type=OCI_LAYER, digest=self.digest, size=self.size)
+
+
+def open_images(
+    source: ImageSource,
+    entries: Sequence[Descriptor],
+    *,
+    limits: Limits | None = None,
+    cache: LayerCache | None = None,
+    say: Say | None = None,
+) -> list[Opened | LayoutError]:
+    """Read the images of some entries, every digest, size and diff_id checked.
+
+    Args:
+        source: Where they are.
+        entries: Descriptors of manifests.
+        limits: What a layer may cost.
+        cache: Holds what was found in layers before; None to read all of them.
+        say: Takes lines of progress, from several threads.
+
+    Returns:
+        For each entry, in order: its image, or why it cannot be read: a document or a layer is damaged,
+        ambiguous, not what its descriptor says, or beyond a bound.
+    """
+    reader = _Reader(source, limits or Limits(), cache, say or (lambda _line: None))
+    with ThreadPoolExecutor(_DOCUMENTS) as documents, ThreadPoolExecutor(_LAYERS) as layers:
+        try:
+            return reader.read(entries, documents, layers)
+        except BaseException:
+            for pool in (documents, layers):
+                pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@dataclass(frozen=True)
+class _Reader:
+    source: ImageSource
+    limits: Limits
+    cache: LayerCache | None
+    say: Say
+
+    def read(
+        self, entries: Sequence[Descriptor], documents: ThreadPoolExecutor, layers: ThreadPoolExecutor
+    ) -> list[Opened | LayoutError]:
+        contents: dict[_Layer, Future[Contents]] = {}
+        waiting = [(entry, documents.submit(self._documents, entry)) for entry in entries]
+        for _, one in waiting:
+            if one.exception() is None:
+                for layer in _layers(*one.result()):
+                    if layer not in contents:
+                        contents[layer] = layers.submit(self._contents, layer)
+        return [_opened(entry, one, contents) for entry, one in waiting]
+
+    def _documents(self, entry: Descriptor) -> tuple[Manifest, ImageConfig]:
+        what = f"{self.source.name}: {entry.digest}"
+        manifest = parse_manifest(read_document(self.source, entry), what, entry.media_type)
+        config = parse_config(read_document(self.source, manifest.config), f"{what}: config")
+        if len(config.diff_ids) != len(manifest.layers):
+            raise LayoutError(
+                f"{what} has {len(manifest.layers)} layers, but its config names {len(config.diff_ids)}"
+            )
+        return manifest, config
+
+    def _contents(self, layer: _Layer) -> Contents:
+        known = self.cache.get(layer.descriptor, layer.diff_id) if self.cache else None
+        if known is not None:
+            self.source.confirm(layer.descriptor)
+            return known
+        started = time.monotonic()
+        found = read_contents(self.source, layer.descriptor, layer.diff_id, self.limits)
+        seconds, size = time.monotonic() - started, layer.descriptor.size
+        if seconds > _WORTH_SAYING:
+            self.say(f"read {layer.descriptor.digest} ({size / 1e6:.1f} MB in {seconds:.1f} s)")
+        if self.cache:
+            self.cache.put(layer.descriptor, layer.diff_id, found)
+        return found
+
+
+def _layers(manifest: Manifest, config: ImageConfig) -> list[_Layer]:
+    pairs = zip(manifest.layers, config.diff_ids, strict=True)
+    return [_Layer(layer.digest, layer.size, diff_id) for layer, diff_id in pairs]
+
+
+def _opened(
+    entry: Descriptor,
+    documents: Future[tuple[Manifest, ImageConfig]],
+    contents: Mapping[_Layer, Future[Contents]],
+) -> Opened | LayoutError:
+    try:
+        manifest, config = documents.result()
+        system = build([contents[layer].result() for layer in _layers(manifest, config)])
+    except LayoutError as problem:
+        return problem
+    return Opened(
+        entry=entry,
+        declared=entry.platform or config.platform,
+        manifest=manifest,
+        config=config,
+        system=system,
+    )
