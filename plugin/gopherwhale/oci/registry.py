@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Final, Self, cast
 
-from gopherwhale.errors import RegistryError
+from gopherwhale.errors import LayoutError, RegistryError
 from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, digest_of
 from gopherwhale.oci.reading import BlobReader, read_whole
 from gopherwhale.oci.session import ACCEPTED, CREATED, MAX_ERROR, NOT_FOUND, OK, Session, expect
@@ -182,6 +182,8 @@ class RegistrySource:
 
     client: RegistryClient
     reference: Reference
+    # What `root` read: its digest is of these bytes, so that nobody has to ask for them again.
+    _known: dict[str, bytes] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
@@ -192,13 +194,16 @@ class RegistrySource:
     def root(self) -> Descriptor:
         """The descriptor of what the reference points at now."""
         raw, media_type = self.client.get_manifest(self.reference)
+        self._known[digest_of(raw)] = raw
         return Descriptor(media_type=media_type, digest=digest_of(raw), size=len(raw))
 
     @contextlib.contextmanager
     def open_blob(self, descriptor: Descriptor) -> Iterator[IO[bytes]]:
         """Open a manifest, an index or a blob of the repository."""
         if descriptor.media_type in INDEX_TYPES | MANIFEST_TYPES:
-            raw, _ = self.client.get_manifest(self.reference.with_digest(descriptor.digest))
+            raw = self._known.get(descriptor.digest)
+            if raw is None:
+                raw, _ = self.client.get_manifest(self.reference.with_digest(descriptor.digest))
             yield _reader(raw)
             return
         with self.client.open_blob(self.reference, descriptor) as stream:
@@ -207,7 +212,8 @@ class RegistrySource:
     def confirm(self, descriptor: Descriptor) -> None:
         """Ask for a blob's presence and size; see `ImageSource.confirm`."""
         if not self.client.has_blob(self.reference, descriptor):
-            raise LayoutError(f"{self.name} lacks the blob {descriptor.digest} of {descriptor.size} bytes")
+            what = f"{descriptor.digest} of {descriptor.size} bytes"
+            raise LayoutError(f"{self.name} lacks the blob {what}", code="blob-missing")
 
 
 def _reader(raw: bytes) -> IO[bytes]:
