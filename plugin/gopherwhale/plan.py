@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gopherwhale import references, tags
+from gopherwhale.access import Access
 from gopherwhale.errors import UsageError
 from gopherwhale.git import Revision  # noqa: TID251 -- a plan is made of it
 from gopherwhale.platforms import Platform
@@ -68,7 +69,7 @@ class Plan:
     images: tuple[ImagePlan, ...]
     revision: Revision | None
     allow_dirty: bool
-    insecure: tuple[str, ...]
+    access: Access
 
     def to_document(self) -> dict[str, Any]:
         """What `docker.plan --format json` prints, without the commands."""
@@ -106,9 +107,7 @@ def make(
         if not only or name in only
     )
     _refuse_shared_tags(images)
-    return Plan(
-        images=images, revision=revision, allow_dirty=settings.allow_dirty, insecure=settings.insecure
-    )
+    return Plan(images=images, revision=revision, allow_dirty=settings.allow_dirty, access=settings.access())
 
 
 def source_date_of(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -35,8 +36,8 @@ FILE_NAME: Final = "gopherwhale.toml"
 PREFIX: Final = "GOPHERWHALE_"
 _GO_PREFIX: Final = "go_"
 _MAX_FILE: Final = 1024 * 1024
-# Variables with our prefix that steer our own tests, not an image.
-_RESERVED: Final = frozenset({"REQUIRE_ENGINE", "TESTBED", "CASES"})
+# Variables with our prefix that are no settings: they steer our own tests, or hold a credential.
+_RESERVED: Final = re.compile(r"REQUIRE_ENGINE|TESTBED|CASES|(REGISTRY|USERNAME|PASSWORD)(_[A-Z0-9_]+)?")
 
 _IMAGE_KEYS: Final = tuple(ImageSettings.model_fields)
 _REPOSITORY_KEYS: Final = tuple(name for name in Settings.model_fields if name not in {"root", "images"})
@@ -126,7 +127,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     names = {name.removeprefix(PREFIX): text for name, text in environment.items() if name.startswith(PREFIX)}
     found: dict[str, Any] = {
-        name.lower(): text for name, text in names.items() if name not in _RESERVED and text
+        name.lower(): text for name, text in names.items() if text and not _RESERVED.fullmatch(name)
     }
     go = {name: found.pop(name) for name in list(found) if name.startswith(_GO_PREFIX)}
     if go:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field  # noqa: TID251 -- with settings.py the only importer
 
 from gopherwhale import platforms
+from gopherwhale.access import Access
 from gopherwhale.settings_types import (
     Absolute,
     BuildEnvironment,
@@ -110,6 +111,22 @@ class Settings(BaseModel):
     default_branch: str = Field("", description="the branch that is `latest`; empty: asked of git")
     dist: Inside = Field("dist", description="the folder of layouts and receipts")
     insecure: Words = Field((), description="registry hosts to reach over plain HTTP")
+    secure: Words = Field((), description="registry hosts on loopback to reach over TLS all the same")
+    ca_file: str = Field("", description="a PEM file of CAs to trust beside the system's")
+    certs_dir: str = Field("", description="a folder as Docker's certs.d: <host>/*.crt, *.cert and *.key")
+    token_realms: Words = Field(
+        (), description="hosts of other domains that may see a registry's credential to give a token"
+    )
     allow_dirty: bool = Field(default=False, description="push a tree with uncommitted changes")
     timeout: int = Field(3600, ge=1, le=86400, description="seconds a build may take")
     images: dict[str, ImageSettings]
+
+    def access(self) -> Access:
+        """How registries are reached; paths are from the repository's folder."""
+        return Access(
+            insecure=self.insecure,
+            secure=self.secure,
+            token_realms=self.token_realms,
+            ca_file=self.root / self.ca_file if self.ca_file else None,
+            certs_dir=self.root / self.certs_dir if self.certs_dir else None,
+        )

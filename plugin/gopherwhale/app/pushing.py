@@ -21,7 +21,7 @@ def push(request: Request) -> ExitCode:
         if not report.ok:
             print(render(report, color=False, width=console.width), file=console.err)
         pipeline.refuse_unless_verified(report)
-    with RegistryClient.from_environment(request.environment, insecure=made.insecure) as client:
+    with RegistryClient.from_environment(request.environment, made.access) as client:
         pushed = [pipeline.publish(image, made, client, console.say) for image in made.images]
     done = list(zip(made.images, built, pushed, strict=True))
     text = "\n".join(results.pushed_table(image, result, console) for image, _, result in done)

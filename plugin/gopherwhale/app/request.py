@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gopherwhale import git, plan, settings
+from gopherwhale.access import Access
 from gopherwhale.console import Console
+from gopherwhale.errors import UsageError
 from gopherwhale.plan import Plan
 
 
@@ -32,6 +34,22 @@ class Request:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     flags: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = ()
+
+
+def access_of(request: Request) -> Access:
+    """How registries are reached, by the settings of the repository here, or without one by the rest of them.
+
+    Raises:
+        UsageError: A setting cannot be used.
+    """
+    try:
+        root = settings.find_root(request.start)
+    except UsageError:
+        root = request.start
+    resolved = settings.load(
+        root, configuration=request.configuration, environment=request.environment, flags=request.flags
+    )
+    return resolved.access()
 
 
 def resolve(request: Request) -> tuple[settings.Settings, Plan]:

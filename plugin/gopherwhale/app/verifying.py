@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gopherwhale import platforms
-from gopherwhale.app.request import Request, resolve
+from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.app.sources import open_source
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.layout import Layout
@@ -61,8 +61,7 @@ def _platforms_here(request: Request) -> Sequence[Platform] | None:
 def _verify_sources(
     request: Request, sources: Sequence[str], expected: Sequence[Platform] | None
 ) -> list[Report]:
-    insecure = tuple(request.flags.get("insecure") or ())
-    with RegistryClient.from_environment(request.environment, insecure=insecure) as client:
+    with RegistryClient.from_environment(request.environment, access_of(request)) as client:
         return [
             verify_image(open_source(text, request.start, client), expected=expected, say=request.console.say)
             for text in sources

@@ -1,80 +1,138 @@
-"""Docker's credentials: auths, credsStore, credHelpers, identity tokens. The docker SDK's one importer."""
+"""The credential of a registry: from the environment of a CI job, else from Docker's configuration.
+
+Docker's part (auths, credsStore, credHelpers, identity tokens) is read by the docker SDK, whose one importer
+this is. It costs 100 ms to import, which only a configuration that holds something pays for.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-
-from docker import auth, errors
+from typing import Any, Final
 
 from gopherwhale.errors import AuthenticationError
+from gopherwhale.oci import ci_credentials
+from gopherwhale.oci.ci_credentials import Credential, Secret
 from gopherwhale.references import DOCKER_HUB
 
+__all__ = ["Credential", "Secret", "find"]
 
-class Secret:
-    """A string that shows itself to nobody who does not ask for it by name."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        """Keep the value."""
-        self._value = value
-
-    def reveal(self) -> str:
-        """The value, to be put into a header and nowhere else."""
-        return self._value
-
-    def __repr__(self) -> str:
-        """Stars, whatever the value is."""
-        return "***"
-
-    __str__ = __repr__
-
-    def __bool__(self) -> bool:
-        """Whether there is a value."""
-        return bool(self._value)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Credential:
-    """What Docker knows for a registry: a user with a password, or an identity token."""
-
-    username: str = ""
-    password: Secret = field(default_factory=lambda: Secret(""))
-    identity_token: Secret = field(default_factory=lambda: Secret(""))
+_MAX_CONFIG: Final = 1024 * 1024
+_HELPER_SECONDS: Final = 60
+_PARTS: Final = ("auths", "credsStore", "credHelpers")
 
 
 def find(registry: str, environment: Mapping[str, str]) -> Credential | None:
-    """Look up a registry's credential as the Docker client does.
+    """Look up a registry's credential: GOPHERWHALE_*, DOCKER_AUTH_CONFIG, then Docker's configuration.
 
     Args:
         registry: The registry's name, as `docker.io` or `host:5000`.
-        environment: For DOCKER_CONFIG and HOME.
+        environment: For the three, and for DOCKER_CONFIG, HOME and the PATH of helpers.
 
     Returns:
-        The credential, or None where Docker has none.
+        The credential, or None where there is none.
 
     Raises:
         AuthenticationError: The configuration cannot be read, or a credential helper fails.
+        UsageError: The environment holds half a credential.
     """
+    own = ci_credentials.from_environment(environment)
+    if registry in own:
+        return own[registry]
+    for where, document in _configurations(environment):
+        found = _in_configuration(where, document, registry, environment)
+        if found is not None:
+            return found
+    return None
+
+
+def _configurations(environment: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    """Docker's configurations that hold a credential of anybody, each with what to call it."""
     folder = environment.get("DOCKER_CONFIG") or str(Path(environment.get("HOME", "/")) / ".docker")
     path = Path(folder) / "config.json"
-    if not path.is_file():
-        return None
+    texts = [("the variable DOCKER_AUTH_CONFIG", environment.get("DOCKER_AUTH_CONFIG", ""))]
+    if path.is_file():
+        try:
+            with path.open(encoding="utf-8") as stream:
+                texts.append((str(path), stream.read(_MAX_CONFIG + 1)))
+        except (OSError, ValueError):
+            raise _unreadable(str(path)) from None
+    found = []
+    for where, text in texts:
+        try:
+            document = json.loads(text[:_MAX_CONFIG]) if text.strip() else {}
+            found.append((where, {part: document[part] for part in _PARTS if document.get(part)}))
+        except (ValueError, AttributeError, TypeError, RecursionError):
+            raise _unreadable(where) from None
+    return [(where, document) for where, document in found if document]
+
+
+def _in_configuration(
+    where: str, document: dict[str, Any], registry: str, environment: Mapping[str, str]
+) -> Credential | None:
+    from docker import auth, errors  # noqa: PLC0415 -- see above
+
     name = auth.INDEX_NAME if registry == DOCKER_HUB else registry
     try:
-        found = auth.load_config(str(path)).resolve_authconfig(name)
-    except (errors.DockerException, OSError, ValueError, KeyError, TypeError):
+        config = auth.load_config(config_dict=document)
+        helper = config.get_credential_store(name)
+        server = auth.INDEX_URL if registry == DOCKER_HUB else registry
+        found = _ask_helper(f"docker-credential-{helper}", server, environment) if helper else None
+        found = found or auth.AuthConfig({"auths": config.auths}).resolve_authconfig(name)
+    except (errors.DockerException, ValueError, AttributeError, KeyError, TypeError):
         # What went wrong may hold the secret itself: it is not repeated.
-        raise AuthenticationError(
-            f"Docker's credentials for {registry} cannot be read from {path} or its helper",
-            hint=f"try: docker login {registry}",
-        ) from None
+        raise _unreadable(where) from None
     if not found:
         return None
-    token = found.get("IdentityToken") or found.get("identitytoken") or ""
+    token = found.get("IdentityToken") or ""
     user, password = (found.get(a) or found.get(a.lower()) or "" for a in ("Username", "Password"))
     if user == "<token>":
         user, token = "", token or password
+    if not user and not token:
+        return None
     return Credential(username=user, password=Secret(password), identity_token=Secret(token))
+
+
+def _ask_helper(program: str, server: str, environment: Mapping[str, str]) -> dict[str, str] | None:
+    """Ask a credential helper, as the SDK does, yet with a limit of time.
+
+    The protocol: https://github.com/docker/docker-credential-helpers#development.
+    """
+    if not re.fullmatch(r"[\w.-]{1,100}", program):
+        raise ValueError("no name of a helper")
+    found = shutil.which(program, path=environment.get("PATH"))
+    if found is None:
+        raise AuthenticationError(
+            f"Docker keeps the credentials of {server} with {program}, which is not on PATH",
+            hint="install it, or remove it from Docker's config.json",
+        )
+    try:
+        done = subprocess.run(
+            [found, "get"],
+            input=server.encode(),
+            env=dict(environment),
+            capture_output=True,
+            timeout=_HELPER_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        raise AuthenticationError(f"{program} does not answer", hint=f"try: {program} list") from None
+    if done.returncode:
+        if b"credentials not found" in done.stdout:
+            return None
+        raise AuthenticationError(
+            f"{program} fails with exit code {done.returncode} for {server}",
+            hint=f"log in again: docker login {server}",
+        )
+    answer = json.loads(done.stdout)
+    return {"Username": answer["Username"], "Password": answer["Secret"]}
+
+
+def _unreadable(where: str) -> AuthenticationError:
+    return AuthenticationError(
+        f"{where} cannot be read as Docker's configuration of credentials", hint="try: docker login"
+    )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Final, Self, cast
 
+from gopherwhale.access import Access
 from gopherwhale.errors import LayoutError, RegistryError
 from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, digest_of
 from gopherwhale.oci.reading import BlobReader, read_whole
@@ -25,17 +26,15 @@ _DIGEST: Final = "docker-content-digest"
 class RegistryClient:
     """One client for every registry of a run: one pool, one cache of tokens."""
 
-    def __init__(
-        self, transport: Transport, environment: Mapping[str, str], insecure: Collection[str] = ()
-    ) -> None:
+    def __init__(self, transport: Transport, environment: Mapping[str, str]) -> None:
         """Keep what the run uses; nothing is asked of anybody yet."""
         self._transport = transport
-        self._session = Session(transport=transport, environment=environment, insecure=frozenset(insecure))
+        self._session = Session(transport=transport, environment=environment)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], *, insecure: Collection[str] = ()) -> Self:
+    def from_environment(cls, environment: Mapping[str, str], access: Access) -> Self:
         """Make a client with Docker's credentials, the proxies and the CAs of an environment."""
-        return cls(Transport(environment=environment), environment, insecure)
+        return cls(Transport(environment=environment, access=access), environment)
 
     def __enter__(self) -> Self:
         """Use it for a block."""

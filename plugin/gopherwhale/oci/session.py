@@ -7,14 +7,15 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock
 from typing import Final
 from urllib.parse import urljoin
 
 from gopherwhale.errors import AuthenticationError, GopherwhaleError, RegistryError
 from gopherwhale.oci import credentials
-from gopherwhale.oci.tokens import Tokens, parse_challenge
-from gopherwhale.oci.transport import Answer, Body, Transport, origin
+from gopherwhale.oci.challenges import parse_challenge
+from gopherwhale.oci.tokens import Tokens
+from gopherwhale.oci.transport import Answer, Body, Transport
+from gopherwhale.oci.urls import origin
 from gopherwhale.references import Reference
 
 MAX_ERROR: Final = 64 * 1024
@@ -33,21 +34,18 @@ class Session:
     """What every request of a run shares: one pool, one cache of tokens.
 
     Attributes:
-        transport: Sends.
-        environment: For Docker's credentials.
-        insecure: Registries, by name, that are reached over plain HTTP.
+        transport: Sends, and knows how registries are reached.
+        environment: For credentials.
     """
 
     transport: Transport
     environment: Mapping[str, str]
-    insecure: Collection[str]
     _tokens: Tokens = field(init=False)
     _written: set[str] = field(default_factory=set)
-    _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
         """Make the cache of tokens; nothing is asked of anybody yet."""
-        self._tokens = Tokens(transport=self.transport)
+        self._tokens = Tokens(transport=self.transport, token_realms=self.transport.access.token_realms)
 
     def will_write(self, target: Reference) -> None:
         """Ask for one token that reads and writes a repository, rather than for two."""
@@ -124,8 +122,7 @@ class Session:
 
     def base(self, target: Reference) -> str:
         """The registry's own address."""
-        plain = target.is_loopback or target.registry in self.insecure
-        return f"{'http' if plain else 'https'}://{target.api_host}"
+        return self.transport.access.base(target)
 
     def _scope(self, target: Reference, method: str) -> str:
         reads = method in ("GET", "HEAD") and target.name not in self._written
@@ -141,7 +138,9 @@ class Session:
         """Send with the token that is kept for a scope, and once more where the registry wants another."""
         kept = self._tokens.kept(self.base(target), scope) if scope else ""
         answer = send({**headers, "Authorization": kept} if kept else headers)
-        if answer.status != UNAUTHORIZED or not scope:
+        # Who was redirected to may refuse us, yet may not say where our credential goes.
+        own = origin(answer.url) == origin(self.base(target))
+        if answer.status != UNAUTHORIZED or not scope or not own:
             return answer
         answer.close()
         return send({**headers, "Authorization": self._authorize(answer, target, scope, kept)})
@@ -150,13 +149,8 @@ class Session:
         challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
         if challenge is None:
             raise AuthenticationError(f"{target.registry} refuses us and does not say what it wants")
-        with self._lock:
-            # Another thread may have been answered while this one waited.
-            kept = self._tokens.kept(self.base(target), scope)
-            if kept and kept != refused:
-                return kept
-            credential = credentials.find(target.registry, self.environment)
-            return self._tokens.answer(challenge, self.base(target), scope, credential)
+        find = partial(credentials.find, target.registry, self.environment)
+        return self._tokens.answer(challenge, self.base(target), scope, find, refused)
 
 
 def expect(answer: Answer, good: Collection[int], target: Reference, body: bytes, digest: str = "") -> None:
@@ -195,7 +189,9 @@ def _said(body: bytes) -> str:
         text = "; ".join(" ".join(filter(None, map(str, _parts(error)))) for error in errors)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         text = body[:200].decode(errors="replace")
-    clean = re.sub(r"[^\x20-\x7e]+", " ", text).strip()[:300]
+    # A registry, or a proxy in front of it, may say back what it was sent.
+    bare = re.sub(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+|\beyJ[\w-]+\.[\w.-]+", "***", text)
+    clean = re.sub(r"[^\x20-\x7e]+", " ", bare).strip()[:300]
     return f": {clean}" if clean else ""
 
 

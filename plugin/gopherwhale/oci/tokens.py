@@ -1,161 +1,173 @@
-"""Challenges and tokens: what a registry asks for, and where a credential may be sent for it.
+"""Tokens by registry and scope: fetched once however many ask, kept until shortly before their end.
 
-RFC 9110 section 11.6.1 and the distribution project's token authentication specification.
+The distribution project's token authentication specification: https://distribution.github.io/distribution/spec/auth/.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-import ipaddress
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from gopherwhale.errors import AuthenticationError
+from gopherwhale.errors import AuthenticationError, RegistryError
+from gopherwhale.oci.challenges import Challenge, check_realm
 from gopherwhale.oci.credentials import Credential
-from gopherwhale.oci.transport import Transport, origin
+from gopherwhale.oci.transport import Answer, Transport
 
 _MAX_TOKEN: Final = 64 * 1024
-_MAX_CHALLENGE: Final = 4096
-_PARAMETER = re.compile(r'([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _GOOD: Final = 200
+_SERVER_ERROR: Final = 500
+# What a token that does not say lives for (token specification).
+_DEFAULT_LIFE: Final = 60.0
+_LONGEST_LIFE: Final = 3600.0
 # A token is used no longer than this before its end, so that it does not end under way.
 _SPARE: Final = 15.0
 
+Clock = Callable[[], float]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Challenge:
-    """A parsed WWW-Authenticate header."""
+class _Grant:
+    header: str
+    until: float
+    needs: frozenset[tuple[str, str]] | None
 
-    scheme: str
-    realm: str = ""
-    service: str = ""
-
-
-def parse_challenge(header: str) -> Challenge | None:
-    """Read the first Bearer or Basic challenge of a header; None where there is none."""
-    for scheme in ("Bearer", "Basic"):
-        match = re.search(
-            rf"(?:^|,)\s*{scheme}(?:\s+|$)(.*)", header[:_MAX_CHALLENGE], re.IGNORECASE | re.DOTALL
-        )
-        if match:
-            found = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(match[1])}
-            return Challenge(scheme=scheme, realm=found.get("realm", ""), service=found.get("service", ""))
-    return None
-
-
-def check_realm(realm: str, registry_url: str) -> None:
-    """Refuse to send a credential to a realm that a registry has no business naming.
-
-    A realm is on the registry's own origin, or anywhere over https by a public name: Docker Hub's is. It is
-    never plain HTTP on another origin and never a literal private or link-local address (CVE-2026-48978).
-
-    Raises:
-        AuthenticationError: It is none of these.
-    """
-    try:
-        parts = urlsplit(realm)
-        host = parts.hostname or ""
-        same_host = origin(realm)[1] == origin(registry_url)[1]
-    except ValueError:
-        raise AuthenticationError("the registry names a token realm that is no URL") from None
-    loopback = same_host and urlsplit(registry_url).scheme == "http"
-    allowed = parts.scheme == "https" or (parts.scheme == "http" and loopback)
-    if parts.username or not host or not allowed or (not same_host and _is_local(host)):
-        asking = urlsplit(registry_url).netloc
-        raise AuthenticationError(
-            f"{asking} asks for its token at {parts.scheme}://{host[:100]}; no credential was sent",
-            hint="a token realm must be https on a public host, or the registry itself",
-        )
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return host == "localhost"
+    def covers(self, needs: frozenset[tuple[str, str]]) -> bool:
+        return self.needs is None or needs <= self.needs
 
 
 @dataclass(kw_only=True)
 class Tokens:
-    """Tokens by registry and scope, fetched when asked for and kept until shortly before their end."""
+    """The Authorization headers of a run."""
 
     transport: Transport
-    clock: Callable[[], float] = time.monotonic
-    _kept: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
+    token_realms: Collection[str] = ()
+    clock: Clock = time.monotonic
+    _grants: dict[str, list[_Grant]] = field(default_factory=dict, repr=False)
+    _locks: dict[str, Lock] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def kept(self, registry_url: str, scope: str) -> str:
-        """The Authorization header that is still good for a scope, or empty."""
-        header, until = self._kept.get((registry_url, scope), ("", 0.0))
-        return header if header and self.clock() < until else ""
+        """The Authorization header that is still good for a scope or a wider one, or empty."""
+        needs, now = _needs(scope), self.clock()
+        for grant in reversed(self._grants.get(registry_url, ())):
+            if now < grant.until and grant.covers(needs):
+                return grant.header
+        return ""
 
     def answer(
-        self, challenge: Challenge, registry_url: str, scope: str, credential: Credential | None
+        self,
+        challenge: Challenge,
+        registry_url: str,
+        scope: str,
+        find: Callable[[], Credential | None],
+        refused: str = "",
     ) -> str:
-        """Answer a challenge.
+        """Answer a challenge; threads that are asked the same at once share one answer.
+
+        Args:
+            challenge: What the registry wants.
+            registry_url: Its address.
+            scope: `repository:NAME:ACTIONS`, several apart by blanks: a mount names its source too.
+            find: Looks up the credential; called only where no other thread was answered meanwhile.
+            refused: The header that was refused; it is not used again.
 
         Returns:
             The value for the Authorization header.
 
         Raises:
-            AuthenticationError: There is no credential, or the realm gives no token for it.
+            AuthenticationError: There is no credential, the realm may not have it, or gives no token for it.
+            RegistryError: The realm fails.
         """
+        with self._lock:
+            lock = self._locks.setdefault(registry_url, Lock())
+        with lock:
+            self._grants[registry_url] = [
+                grant for grant in self._grants.get(registry_url, ()) if grant.header != refused
+            ]
+            kept = self.kept(registry_url, scope)
+            if kept:
+                return kept
+            grant = self._new(challenge, registry_url, scope, find())
+            self._grants[registry_url] = [*self._grants[registry_url], grant]
+            return grant.header
+
+    def _new(
+        self, challenge: Challenge, registry_url: str, scope: str, credential: Credential | None
+    ) -> _Grant:
+        now = self.clock()
         if challenge.scheme == "Basic":
             if credential is None or not credential.username:
                 raise _nobody(registry_url)
-            header, seconds = _basic(credential), 3600.0
-        else:
-            check_realm(challenge.realm, registry_url)
-            token, seconds = self._fetch(challenge, registry_url, scope, credential)
-            header = f"Bearer {token}"
-        self._kept[registry_url, scope] = (header, self.clock() + seconds - _SPARE)
-        return header
+            return _Grant(header=_basic(credential), until=now + _LONGEST_LIFE, needs=None)
+        known = credential is not None and bool(credential.username or credential.identity_token)
+        check_realm(challenge.realm, registry_url, credential=known, named=self.token_realms)
+        token, life = _token(self._fetch(challenge, registry_url, scope, credential), registry_url)
+        until = now + max(life - _SPARE, life / 2)
+        return _Grant(header=f"Bearer {token}", until=until, needs=_needs(scope))
 
     def _fetch(
         self, challenge: Challenge, registry_url: str, scope: str, credential: Credential | None
-    ) -> tuple[str, float]:
+    ) -> bytes:
         if credential and credential.identity_token:
-            form = {
-                "grant_type": "refresh_token",
-                "service": challenge.service,
-                "scope": scope,
-                "client_id": "gopherwhale",
-                "refresh_token": credential.identity_token.reveal(),
-            }
-            data = urlencode(form).encode()
-            headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            answer = self.transport.request(
-                "POST", challenge.realm, headers, body=lambda: _stream(data), size=len(data)
-            )
+            answer = self._exchange(challenge, scope, credential)
         else:
-            # Each scope is a parameter of its own: a mount has two.
-            query = urlencode([("service", challenge.service), *(("scope", s) for s in scope.split())])
+            query = urlencode([("service", challenge.service), *(("scope", one) for one in scope.split())])
             headers = {"Authorization": _basic(credential)} if credential and credential.username else {}
             joint = "&" if urlsplit(challenge.realm).query else "?"
             answer = self.transport.request("GET", f"{challenge.realm}{joint}{query}", headers)
         body = answer.read(_MAX_TOKEN)
+        host = urlsplit(registry_url).netloc
+        if answer.status >= _SERVER_ERROR:
+            raise RegistryError(f"{host}: its token service answers {answer.status}")
         if answer.status != _GOOD:
-            raise _refused(registry_url, scope, answer.status)
-        return _token(body, registry_url)
+            raise AuthenticationError(
+                f"{host} gives no token for {scope} (status {answer.status})",
+                hint=f"log in again: docker login {host}",
+            )
+        return body
+
+    def _exchange(self, challenge: Challenge, scope: str, credential: Credential) -> Answer:
+        """Give an identity token for an access token (https://distribution.github.io/distribution/spec/auth/oauth/)."""
+        form = {
+            "grant_type": "refresh_token",
+            "service": challenge.service,
+            "scope": scope,
+            "client_id": "gopherwhale",
+            "refresh_token": credential.identity_token.reveal(),
+        }
+        data = urlencode(form).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.transport.request(
+            "POST", challenge.realm, headers, body=lambda: io.BytesIO(data), size=len(data)
+        )
+
+
+def _needs(scope: str) -> frozenset[tuple[str, str]]:
+    """A scope as pairs of what and an action, so that a wider one is a superset."""
+    parts = (one.rpartition(":") for one in scope.split())
+    return frozenset((what, action) for what, _, actions in parts for action in actions.split(","))
 
 
 def _token(body: bytes, registry_url: str) -> tuple[str, float]:
     try:
         document = json.loads(body)
         token = document.get("token") or document.get("access_token")
-        seconds = float(document.get("expires_in") or 60)
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        token, seconds = None, 0.0
+        life = float(document.get("expires_in") or _DEFAULT_LIFE)
+    except (ValueError, AttributeError, TypeError, RecursionError, OverflowError):
+        token, life = None, 0.0
     if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]{1,65536}", token):
         raise AuthenticationError(
             f"{urlsplit(registry_url).netloc}: the token service answers without a token"
         )
-    return token, max(seconds, 60.0)
+    return token, life if 0 < life <= _LONGEST_LIFE else _DEFAULT_LIFE
 
 
 def _basic(credential: Credential) -> str:
@@ -163,19 +175,9 @@ def _basic(credential: Credential) -> str:
     return f"Basic {base64.b64encode(pair).decode()}"
 
 
-def _stream(data: bytes) -> io.BytesIO:
-    return io.BytesIO(data)
-
-
 def _nobody(registry_url: str) -> AuthenticationError:
     host = urlsplit(registry_url).netloc
     return AuthenticationError(
-        f"{host} wants a log-in, and Docker has none for it", hint=f"run: docker login {host}"
-    )
-
-
-def _refused(registry_url: str, scope: str, status: int) -> AuthenticationError:
-    host = urlsplit(registry_url).netloc
-    return AuthenticationError(
-        f"{host} gives no token for {scope} (status {status})", hint=f"run: docker login {host}"
+        f"{host} wants a log-in, and there is none for it",
+        hint=f"run: docker login {host}; or set GOPHERWHALE_REGISTRY, GOPHERWHALE_USERNAME and _PASSWORD",
     )

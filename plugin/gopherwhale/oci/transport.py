@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import random
 import re
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from pathlib import Path
-from threading import Event
-from typing import IO, Final
-from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from threading import Event, Lock
+from typing import IO, Any, Final
+from urllib.parse import urljoin
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from gopherwhale.access import Access
 from gopherwhale.errors import RegistryError
+from gopherwhale.oci.failures import advice, cause, is_final
+from gopherwhale.oci.proxies import proxy_for
+from gopherwhale.oci.trust import context_for
+from gopherwhale.oci.urls import Origin, netloc, origin, shown
 
 RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 ATTEMPTS: Final = 5
@@ -41,13 +43,6 @@ Body = Callable[[], IO[bytes]]
 
 class ConnectionLost(RegistryError):  # noqa: N818 -- a state that callers recover from
     """There was no answer, or it broke off."""
-
-
-def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL: what a credential is bound to (RFC 6454)."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return parts.scheme, (parts.hostname or "").lower(), port
 
 
 @dataclass(kw_only=True)
@@ -77,7 +72,7 @@ class Answer:
             raise
         if len(data) > bound:
             self.close()
-            raise RegistryError(f"{_shown(self.url)} answers with more than {bound} bytes")
+            raise RegistryError(f"{shown(self.url)} answers with more than {bound} bytes")
         return data
 
     def read_some(self, size: int) -> bytes:
@@ -89,7 +84,7 @@ class Answer:
         try:
             return self.raw.read(size, decode_content=False)
         except (HTTPError, OSError) as error:
-            raise ConnectionLost(f"{_shown(self.url)}: the answer broke off: {_cause(error)}") from None
+            raise ConnectionLost(f"{shown(self.url)}: the answer broke off: {cause(error)}") from None
 
     def close(self) -> None:
         """Be done with it: a short rest is read, so that the connection serves again; a long one is cut."""
@@ -109,13 +104,15 @@ class Transport:
     """One pool of connections for all registries of a run."""
 
     environment: Mapping[str, str]
+    access: Access = field(default_factory=Access)
     sleep: Callable[[float], object] | None = None
     jitter: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
     attempts: int = ATTEMPTS
     cancelled: Event = field(default_factory=Event)
-    _busy_until: dict[tuple[str, str, int], float] = field(default_factory=dict)
-    _pools: dict[str, urllib3.PoolManager] = field(default_factory=dict)
+    _busy_until: dict[Origin, float] = field(default_factory=dict)
+    _pools: dict[Origin, urllib3.PoolManager] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def request(
         self,
@@ -148,10 +145,10 @@ class Transport:
             try:
                 answer = self._follow(method, url, headers, body, size)
             except (HTTPError, OSError) as error:
-                if last:
+                if last or is_final(error):
                     tries = f", after {attempt} attempts" if attempt > 1 else ""
                     raise ConnectionLost(
-                        f"{method} {_shown(url)}: {_cause(error)}{tries}", hint="is the registry reachable?"
+                        f"{method} {shown(url)}: {cause(error)}{tries}", hint=advice(error, url)
                     ) from None
                 self.rest(attempt)
                 continue
@@ -191,7 +188,7 @@ class Transport:
         if waiting > 0:
             self._pause(waiting)
         if self.cancelled.is_set():
-            raise RegistryError(f"{_shown(url)}: given up, another part of this run has failed")
+            raise RegistryError(f"{shown(url)}: given up, another part of this run has failed")
 
     def close(self) -> None:
         """Close every connection."""
@@ -210,12 +207,10 @@ class Transport:
                 return answer
             answer.close()
             target = urljoin(url, target)
-            if start[0] == "https" and urlsplit(target).scheme != "https":
-                raise RegistryError(
-                    f"{_shown(url)} redirects to {urlsplit(target).hostname} without TLS; not followed"
-                )
+            if start[0] == "https" and origin(target)[0] != "https":
+                raise RegistryError(f"{shown(url)} redirects to {netloc(target)} without TLS; not followed")
             url = target
-        raise RegistryError(f"{_shown(url)} redirects without end")
+        raise RegistryError(f"{shown(url)} redirects without end")
 
     def _once(
         self, method: str, url: str, headers: Mapping[str, str], body: Body | None, size: int
@@ -239,41 +234,25 @@ class Transport:
         finally:
             if stream is not None:
                 stream.close()
-        lowered = {name.lower(): value for name, value in raw.headers.items()}
+        # Twins are joined: two challenges are one list, and two Locations or digests are none.
+        lowered = {name.lower(): raw.headers[name] for name in raw.headers}
         return Answer(status=raw.status, url=url, headers=lowered, raw=raw)
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        proxies = getproxies() if not self._direct(host) else {}
-        proxy = proxies.get(parts.scheme, "")
-        key = f"{proxy} {parts.netloc}"
-        if key not in self._pools:
-            context = _trust(parts.netloc, self.environment) if parts.scheme == "https" else None
-            kind: Callable[..., urllib3.PoolManager] = urllib3.PoolManager
-            options: dict[str, object] = {"maxsize": 32, "blocksize": _BLOCK, "ssl_context": context}
-            self._pools[key] = urllib3.ProxyManager(proxy, **options) if proxy else kind(**options)  # type: ignore[arg-type]
-        return self._pools[key]
+        where = origin(url)
+        with self._lock:
+            if where not in self._pools:
+                self._pools[where] = self._new_pool(url, where)
+            return self._pools[where]
 
-    @staticmethod
-    def _direct(host: str) -> bool:
-        return host == "localhost" or host.startswith("127.") or host == "::1" or bool(proxy_bypass(host))
-
-
-def _trust(netloc: str, environment: Mapping[str, str]) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    folders = [Path("/etc/docker/certs.d")]
-    if "HOME" in environment:
-        folders.append(Path(environment["HOME"]) / ".docker" / "certs.d")
-    for folder in folders:
-        for certificate in sorted((folder / netloc).glob("*.crt")):
-            context.load_verify_locations(certificate)
-    return context
-
-
-def _cause(error: BaseException) -> str:
-    text = str(getattr(error, "reason", None) or error) or type(error).__name__
-    return "".join(c if c.isprintable() else " " for c in text)[:200]
+    def _new_pool(self, url: str, where: Origin) -> urllib3.PoolManager:
+        options: dict[str, Any] = {"maxsize": 32, "blocksize": _BLOCK}
+        if where[0] == "https":
+            options["ssl_context"] = context_for(netloc(url), self.access, self.environment)
+        proxy = proxy_for(*where, self.environment)
+        if proxy is None:
+            return urllib3.PoolManager(**options)
+        return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
 
 
 def _retry_after(answer: Answer) -> float | None:
@@ -286,8 +265,3 @@ def _retry_after(answer: Answer) -> float | None:
     except ValueError:
         return None
     return min(max(0.0, until.timestamp() - time.time()), MAX_WAIT)
-
-
-def _shown(url: str) -> str:
-    """A URL without its query, which may hold what signs it."""
-    return url.partition("?")[0]

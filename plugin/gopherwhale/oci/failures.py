@@ -1,0 +1,51 @@
+"""Why there was no answer, in words: the cause below urllib3's own exceptions, and what may help."""
+
+from __future__ import annotations
+
+import ssl
+
+from gopherwhale.oci.urls import netloc
+
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
+
+
+def is_final(error: BaseException) -> bool:
+    """Whether the same would happen again: a certificate does not become good by waiting."""
+    root = _root(error)
+    return isinstance(root, ssl.SSLError) and not isinstance(root, ssl.SSLEOFError)
+
+
+def cause(error: BaseException) -> str:
+    """The cause in one line."""
+    root = _root(error)
+    if isinstance(root, ssl.SSLCertVerificationError):
+        text = f"its certificate is not trusted: {root.verify_message}"
+    elif isinstance(root, ssl.SSLError):
+        text = f"TLS fails: {str(root.reason or root).lower().replace('_', ' ')}"
+    else:
+        text = str(getattr(error, "reason", None) or error) or type(error).__name__
+    return "".join(c if c.isprintable() else " " for c in text)[:200]
+
+
+def advice(error: BaseException, url: str) -> str:
+    """What the user may do about it."""
+    root = _root(error)
+    if isinstance(root, ssl.SSLCertVerificationError):
+        return f"if its CA is to be trusted: put it into certs.d/{netloc(url)}/ca.crt, or set `ca_file`"
+    if isinstance(root, ssl.SSLError) and root.reason in _NO_TLS:
+        return f"it speaks no TLS; if plain HTTP is meant, say so: --insecure {netloc(url)}"
+    if isinstance(root, ssl.SSLError) and "CERTIFICATE_REQUIRED" in str(root):
+        return f"it wants a client's certificate: put client.cert and client.key into certs.d/{netloc(url)}/"
+    return "is the registry reachable?"
+
+
+def _root(error: BaseException) -> BaseException:
+    """The exception of the standard library below those that urllib3 wraps around it."""
+    for _ in range(4):
+        inner = getattr(error, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = next((part for part in error.args if isinstance(part, BaseException)), None)
+        if inner is None:
+            break
+        error = inner
+    return error

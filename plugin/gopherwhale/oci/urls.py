@@ -1,0 +1,44 @@
+"""The addresses that registries name: where a credential is bound to, and what of them may be shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from gopherwhale.errors import RegistryError
+
+Origin = tuple[str, str, int]
+
+# Without a backslash, a blank or a user's part, every parser finds the same host; with them `https://evil\@host/`
+# is at `host` for one and at `evil` for another, which opens the connection.
+_SOUND: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(?:[/?#][\x21-\x5b\x5d-\x7e]*)?")
+
+
+def origin(url: str) -> Origin:
+    """Scheme, host and port of a URL: what a credential is bound to (RFC 6454).
+
+    Raises:
+        RegistryError: It is no URL of http or https, or one that two parsers could read apart.
+    """
+    try:
+        parts = urlsplit(url if _SOUND.fullmatch(url) else "")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if not parts.hostname:
+        raise RegistryError(f"a registry leads to {shown(url)!r}, which is no address that can be used")
+    return parts.scheme, parts.hostname, port
+
+
+def netloc(url: str) -> str:
+    """Host and port as certs.d and the settings name them: no port where it is the scheme's own."""
+    scheme, host, port = origin(url)
+    name = f"[{host}]" if ":" in host else host
+    return name if port == {"http": 80, "https": 443}[scheme] else f"{name}:{port}"
+
+
+def shown(url: str) -> str:
+    """A URL for a message, without the query, which may sign it, and without a user's part."""
+    bare = re.sub(r"//[^/?#]*@", "//", url.partition("?")[0].partition("#")[0])
+    return "".join(c if c.isprintable() else "?" for c in bare)[:300]
