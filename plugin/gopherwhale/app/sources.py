@@ -2,53 +2,90 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
+from gopherwhale import engines
 from gopherwhale.errors import UsageError
-from gopherwhale.oci.archive import ArchiveSource
 from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.oci.source import ImageSource
+from gopherwhale.oci.tar_source import open_archive, open_docker_archive, open_oci_archive
 from gopherwhale.references import parse as parse_reference
 
+_DAEMON_SECONDS: Final = 1800
+_DAEMON_BYTES: Final = 64 * 1024**3
 
-def open_source(text: str, start: Path, client: RegistryClient) -> ImageSource:
+
+@contextlib.contextmanager
+def open_source(
+    text: str, start: Path, client: RegistryClient, environment: Mapping[str, str]
+) -> Iterator[ImageSource]:
     """Open what a user names as an image's source.
 
-    One of `oci:DIR[:TAG|@DIGEST]`, `oci-archive:FILE`, `docker://REF`, a path, or a bare reference.
+    One of `oci:DIR[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG|@DIGEST]`, `docker-archive:FILE[:REFERENCE]`,
+    `docker-daemon:REFERENCE`, `docker://REFERENCE`, a path, or a bare reference.
 
     Args:
         text: The source.
         start: The folder that relative paths are read from.
         client: For registries.
+        environment: For Docker's own store.
 
     Raises:
         UsageError: It is none of these.
         LayoutError: It cannot be read.
+        MissingToolError: It is in Docker's store, and there is no Docker.
     """
     scheme, colon, rest = text.partition(":")
-    if colon and scheme == "oci":
-        path, select = _split_selector(rest, start)
-        return Layout(path, select)
-    if colon and scheme == "oci-archive":
-        return ArchiveSource(start / rest)
-    if text.startswith("docker://"):
-        return RegistrySource(client, parse_reference(text.removeprefix("docker://")))
-    path = start / text
-    if path.is_dir():
-        return Layout(path)
-    if path.is_file():
-        return ArchiveSource(path)
-    if text.startswith((".", "/")):
+    if colon and scheme == "docker-daemon":
+        with _from_daemon(rest, environment) as source:
+            yield source
+    elif colon and scheme in ("oci", "oci-archive", "docker-archive"):
+        yield _from_path(scheme, rest, start)
+    elif text.startswith("docker://"):
+        yield RegistrySource(client, parse_reference(text.removeprefix("docker://")))
+    elif (start / text).is_dir():
+        yield Layout(start / text)
+    elif (start / text).is_file():
+        yield open_archive(start / text)
+    elif text.startswith((".", "/")):
         raise UsageError(
             f"{text} is neither a folder nor a file", hint="name a layout, an archive or a reference"
         )
-    return RegistrySource(client, parse_reference(text))
+    else:
+        yield RegistrySource(client, parse_reference(text))
+
+
+def _from_path(scheme: str, rest: str, start: Path) -> ImageSource:
+    path, select = _split_selector(rest, start)
+    if scheme == "oci":
+        return Layout(path, select)
+    return open_oci_archive(path, select) if scheme == "oci-archive" else open_docker_archive(path, select)
 
 
 def _split_selector(text: str, start: Path) -> tuple[Path, str]:
-    for mark in ("@", ":"):
-        path, sign, select = text.rpartition(mark)
-        if sign and not (start / text).is_dir():
-            return start / path, select
+    """The path, which may hold colons itself, and what stands behind it."""
+    if not text:
+        raise UsageError(
+            "a source names no path", hint="write oci:DIR, oci-archive:FILE or docker-archive:FILE"
+        )
+    places = [len(text), *(at for at, character in enumerate(text) if character in ":@")]
+    for at in sorted(places, reverse=True):
+        if at and (start / text[:at]).exists():
+            return start / text[:at], text[at + 1 :]
+    # Nothing is there: the message shall name the path that was most likely meant.
     return start / text, ""
+
+
+@contextlib.contextmanager
+def _from_daemon(text: str, environment: Mapping[str, str]) -> Iterator[ImageSource]:
+    reference = parse_reference(text)
+    # Docker streams its archive with the table of contents at the end: it must lie somewhere to be read.
+    with tempfile.TemporaryDirectory(prefix="gopherwhale-") as folder:
+        archive = Path(folder) / "image.tar"
+        engines.save(reference.familiar, archive, environment, _DAEMON_SECONDS, _DAEMON_BYTES)
+        yield open_docker_archive(archive, reference.familiar, f"docker-daemon:{reference.familiar}")

@@ -62,7 +62,8 @@ def _verify_sources(
     request: Request, sources: Sequence[str], expected: Sequence[Platform] | None
 ) -> list[Report]:
     with RegistryClient.from_environment(request.environment, access_of(request)) as client:
-        return [
-            verify_image(open_source(text, request.start, client), expected=expected, say=request.console.say)
-            for text in sources
-        ]
+        reports = []
+        for text in sources:
+            with open_source(text, request.start, client, request.environment) as opened:
+                reports.append(verify_image(opened, expected=expected, say=request.console.say))
+        return reports

@@ -71,6 +71,25 @@ def load(archive: Path, environment: Mapping[str, str], timeout: int) -> None:
     BuildxEngine(environment).load(archive, timeout)
 
 
+def save(name: str, archive: Path, environment: Mapping[str, str], timeout: int, bound: int) -> None:
+    """Write an image of Docker's own store to an archive.
+
+    Args:
+        name: Its reference.
+        archive: The file to write.
+        environment: Says how to reach Docker.
+        timeout: Seconds.
+        bound: The most bytes that the image may have.
+
+    Raises:
+        MissingToolError: There is no Docker.
+        UsageError: Docker has no such image, or cannot save it, or it is too large.
+    """
+    from gopherwhale.engines.buildx import BuildxEngine  # noqa: PLC0415
+
+    BuildxEngine(environment).save(name, archive, timeout, bound)
+
+
 def _buildx(environment: Mapping[str, str], say: Callable[[str], None], why: str) -> Engine:
     if shutil.which("docker", path=environment.get("PATH")) is None:
         raise MissingToolError("there is no docker on PATH", hint="install Docker with its buildx plugin")

@@ -125,6 +125,21 @@ class BuildxEngine:
         except DockerException as error:
             raise BuildError(f"docker load failed: {_reason(error)}") from None
 
+    def save(self, name: str, archive: Path, timeout: int, bound: int) -> None:
+        """Write an image of Docker's own store to an archive.
+
+        Raises:
+            UsageError: Docker has no such image, or cannot save it, or it is larger than `bound` bytes.
+        """
+        client = self._client(timeout)
+        try:
+            size = client.image.inspect(name).size or 0
+            if size > bound:
+                raise UsageError(f"{name} has {size} bytes in Docker's store, over the bound of {bound}")
+            client.image.save(name, output=archive)
+        except DockerException as error:
+            raise UsageError(f"Docker does not hand out {name}: {_reason(error)}") from None
+
     def _client(self, timeout: int) -> DockerClient:
         docker = shutil.which("docker", path=self._environment.get("PATH"))
         if docker is None:

@@ -1,110 +1,22 @@
-"""Archives: a layout in one tar, read in place and written the same each time."""
+"""Write a layout as one tar, the same bytes each time."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
-from gopherwhale.errors import LayoutError, UsageError
-from gopherwhale.oci.documents import (
-    MAX_DOCUMENT,
-    OCI_INDEX,
-    Descriptor,
-    Manifest,
-    encode,
-    parse_index,
-)
-from gopherwhale.oci.layout import REF_NAME, VERSION, Layout, blob_path, choose_root, walk
-from gopherwhale.oci.source import check_blob
-from gopherwhale.oci.strict_json import load_json
+from gopherwhale.errors import UsageError
+from gopherwhale.oci.documents import OCI_INDEX, Descriptor, Manifest, encode
+from gopherwhale.oci.layout import REF_NAME, VERSION, Layout, blob_path, walk
 from gopherwhale.references import parse as parse_reference
 
 _IMAGE_NAME: Final = "io.containerd.image.name"
-_MAX_MEMBERS: Final = 100_000
-
-
-class ArchiveSource:
-    """An OCI archive, open for reading; see `ImageSource`.
-
-    Args:
-        path: The file.
-        select: A tag or a digest that picks one image of several.
-
-    Raises:
-        LayoutError: It is no tar of a layout.
-    """
-
-    def __init__(self, path: Path, select: str = "") -> None:
-        """Index the members once; contents are read where they lie."""
-        self.path = path
-        self.name = f"oci-archive:{path}"
-        self._members = _index(path)
-        version = load_json(self._read("oci-layout"), f"{path}: oci-layout").get("imageLayoutVersion")
-        if version != VERSION:
-            raise LayoutError(f"{path} holds a layout of the unknown version {str(version)[:20]!r}")
-        self.root = choose_root(
-            parse_index(self._read("index.json"), f"{path}: index.json"), select, str(path)
-        )
-
-    @contextlib.contextmanager
-    def open_blob(self, descriptor: Descriptor) -> Iterator[IO[bytes]]:
-        """Open a blob of the archive; see `ImageSource.open_blob`."""
-        name = str(blob_path(Path(), descriptor.digest))
-        if name not in self._members:
-            raise LayoutError(f"{self.name} lacks the blob {descriptor.digest}", code="blob-missing")
-        start, size = self._members[name]
-        with self.path.open("rb") as stream:
-            yield io.BufferedReader(_Part(stream, start, size))
-
-    def confirm(self, descriptor: Descriptor) -> None:
-        """Read a blob and check it; see `ImageSource.confirm`."""
-        check_blob(self, descriptor)
-
-    def _read(self, name: str) -> bytes:
-        if name not in self._members:
-            raise LayoutError(f"{self.path} is not an OCI archive: it has no {name}")
-        start, size = self._members[name]
-        with self.path.open("rb") as stream:
-            stream.seek(start)
-            return stream.read(min(size, MAX_DOCUMENT + 1))
-
-
-class _Part(io.RawIOBase):
-    def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
-        self._stream, self._left = stream, size
-        stream.seek(start)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(min(len(buffer), self._left))
-        self._left -= len(data)
-        buffer[: len(data)] = data
-        return len(data)
-
-
-def _index(path: Path) -> dict[str, tuple[int, int]]:
-    members: dict[str, tuple[int, int]] = {}
-    try:
-        with tarfile.open(path, "r:") as tar:
-            for number, member in enumerate(tar):
-                if number > _MAX_MEMBERS:
-                    raise LayoutError(f"{path} has more than {_MAX_MEMBERS} members")
-                if member.isreg() and not member.issparse():
-                    members.setdefault(member.name.removeprefix("./"), (member.offset_data, member.size))
-    except OSError as error:
-        raise LayoutError(f"cannot read {path}: {error.strerror}") from None
-    except (tarfile.TarError, ValueError, EOFError, OverflowError) as error:
-        raise LayoutError(f"{path} is not a tar archive: {str(error)[:100]}") from None
-    return members
 
 
 def write_archive(layout: Layout, target: Path, *, names: Sequence[str] = ()) -> None:

@@ -64,8 +64,12 @@ class Descriptor:
 
     @property
     def is_attestation(self) -> bool:
-        """Whether it is a builder's statement about an image, told by its annotation."""
-        return self.annotations.get(REFERENCE_TYPE) == ATTESTATION
+        """Whether it is a builder's statement about an image, told by its annotation.
+
+        One that declares a platform of its own is an image, whatever it calls itself: a runtime would run it.
+        """
+        stands_alone = self.platform is not None and self.platform.os != "unknown"
+        return REFERENCE_TYPE in self.annotations and not stands_alone
 
     def to_document(self) -> dict[str, Any]:
         """The JSON object, without the members that are empty."""

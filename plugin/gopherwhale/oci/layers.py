@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Final, cast
+from typing import IO, Final, Protocol, cast
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import Descriptor
@@ -152,7 +152,15 @@ def _members(unpacked: _Unpacked, limits: Limits, what: str) -> Iterator[tuple[M
         yield member, content
 
 
-def decompress(stream: _Checked, what: str) -> Iterator[bytes]:
+class Packed(Protocol):
+    """Packed bytes, a few of them at each call and none at the end alone."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """At most that many bytes."""
+        ...
+
+
+def decompress(stream: Packed, what: str) -> Iterator[bytes]:
     """Unpack a layer's bytes in pieces of a megabyte; gzip, zstd or plain is told by how they begin.
 
     Args:
@@ -181,7 +189,7 @@ def decompress(stream: _Checked, what: str) -> Iterator[bytes]:
         raise LayoutError(f"{what} cannot be unpacked: {str(error)[:120]}") from None
 
 
-def _gunzip(head: bytes, stream: _Checked, what: str) -> Iterator[bytes]:
+def _gunzip(head: bytes, stream: Packed, what: str) -> Iterator[bytes]:
     data = head
     while data:
         machine = zlib.decompressobj(wbits=31)
@@ -197,7 +205,7 @@ def _gunzip(head: bytes, stream: _Checked, what: str) -> Iterator[bytes]:
         data = machine.unused_data.lstrip(b"\0") or stream.read().lstrip(b"\0")
 
 
-def _unzstd(head: bytes, stream: _Checked, what: str) -> Iterator[bytes]:
+def _unzstd(head: bytes, stream: Packed, what: str) -> Iterator[bytes]:
     import zstandard  # noqa: PLC0415 -- only a layer that needs it pays for it
 
     joined = cast("IO[bytes]", _Joined(head, stream))
@@ -212,7 +220,7 @@ def _unzstd(head: bytes, stream: _Checked, what: str) -> Iterator[bytes]:
 
 
 class _Joined:
-    def __init__(self, head: bytes, rest: _Checked) -> None:
+    def __init__(self, head: bytes, rest: Packed) -> None:
         self._head, self._rest = head, rest
 
     def read(self, size: int) -> bytes:

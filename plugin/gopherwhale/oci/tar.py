@@ -45,12 +45,17 @@ class Member:
 
 
 class Content:
-    """A file's content, readable while its member is the current one."""
+    """A file's content, readable while its member is the current one.
+
+    Attributes:
+        stored: Bytes of it that stand in the tar, holes left out.
+    """
 
     def __init__(self, take: Callable[[int], bytes], size: int, parts: tar_sparse.Parts) -> None:
         """Start at the front; `parts` are where data stands, and all between them is zeros."""
         self._take, self._size, self._at = take, size, 0
         self._parts = list(parts)[::-1]
+        self.stored = sum(length for _, length in parts)
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes, none at the end alone.
@@ -75,9 +80,14 @@ class Content:
 class TarReader:
     """A tar's members in order, each with its content while it is current."""
 
-    def __init__(self, stream: Bytes) -> None:
-        """Read nothing yet."""
-        self._stream = stream
+    def __init__(self, stream: Bytes, skip: Callable[[int], None] | None = None) -> None:
+        """Read nothing yet.
+
+        Args:
+            stream: The tar.
+            skip: Passes over bytes of it without reading them, where it can.
+        """
+        self._stream, self._skip = stream, skip
         # Bytes of the current member that are still to come, and the padding after them.
         self._left = self._padding = 0
 
@@ -106,6 +116,9 @@ class TarReader:
             records, name, target = {}, b"", b""
 
     def _header(self) -> Header | None:
+        if self._skip is not None:
+            self._skip(self._left)
+            self._left = 0
         while self._left:
             self._take(min(self._left, 1024 * 1024))
         self._exactly(self._padding)
