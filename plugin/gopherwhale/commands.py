@@ -131,4 +131,20 @@ COMMANDS: Final = (
             ),
         ),
     ),
+    Command(
+        name="login",
+        summary="Log Docker in; the password comes by standard input.",
+        function="logging_in:login",
+        flags=(
+            Flag(name="registry", kind="words", help="hosts, as ghcr.io (else those of our images)"),
+            Flag(
+                name="username",
+                kind="text",
+                help="whose password standard input holds (else GOPHERWHALE_REGISTRY, _USERNAME, _PASSWORD)",
+            ),
+            _IMAGE,
+            _FORMAT,
+        ),
+        own=("registry", "username"),
+    ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gopherwhale.errors import MissingToolError
+from gopherwhale.oci.ci_credentials import Credential
 from gopherwhale.pipeline import Engine
 from gopherwhale.plan import ImagePlan
 
@@ -88,6 +89,18 @@ def save(name: str, archive: Path, environment: Mapping[str, str], timeout: int,
     from gopherwhale.engines.buildx import BuildxEngine  # noqa: PLC0415
 
     BuildxEngine(environment).save(name, archive, timeout, bound)
+
+
+def login(registry: str, credential: Credential, environment: Mapping[str, str]) -> None:
+    """Log Docker in to a registry.
+
+    Raises:
+        AuthenticationError: Docker or the registry refuses it.
+        MissingToolError: There is no Docker.
+    """
+    from gopherwhale.engines.buildx import BuildxEngine  # noqa: PLC0415
+
+    BuildxEngine(environment).login(registry, credential)
 
 
 def _buildx(environment: Mapping[str, str], say: Callable[[str], None], why: str) -> Engine:

@@ -20,11 +20,13 @@ from typing import Any, Final, cast
 from python_on_whales import DockerClient, DockerException
 
 from gopherwhale.engines import bounded, buildkit
-from gopherwhale.errors import BuildError, MissingToolError, UsageError
+from gopherwhale.errors import AuthenticationError, BuildError, MissingToolError, UsageError
+from gopherwhale.oci.ci_credentials import Credential
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.layout import Layout, LayoutWriter
 from gopherwhale.pipeline import Built, PlatformWork
 from gopherwhale.plan import ImagePlan
+from gopherwhale.references import DOCKER_HUB
 
 OWN_BUILDER: Final = "gopherwhale"
 _QUERY_TIMEOUT: Final = 60
@@ -140,11 +142,27 @@ class BuildxEngine:
         except DockerException as error:
             raise UsageError(f"Docker does not hand out {name}: {_reason(error)}") from None
 
-    def _client(self, timeout: int) -> DockerClient:
+    def login(self, registry: str, credential: Credential) -> None:
+        """Log Docker in to a registry; the password goes by a pipe, and Docker says where it keeps it.
+
+        Raises:
+            AuthenticationError: Docker or the registry refuses it.
+            MissingToolError: There is no Docker.
+        """
+        server = None if registry == DOCKER_HUB else registry
+        try:
+            client = self._client(_QUERY_TIMEOUT, bounded.TO_STDERR)
+            client.login(server, credential.username, credential.password.reveal())
+        except DockerException as error:
+            why = "in time" if error.return_code == bounded.TIMED_OUT else f"(exit code {error.return_code})"
+            raise AuthenticationError(f"docker login {registry} did not succeed {why}") from None
+
+    def _client(self, timeout: int, *options: str) -> DockerClient:
         docker = shutil.which("docker", path=self._environment.get("PATH"))
         if docker is None:
             raise MissingToolError("there is no docker on PATH", hint="install Docker with its buildx plugin")
-        return DockerClient(client_call=[sys.executable, "-I", "-S", bounded.__file__, str(timeout), docker])
+        bound = [bounded.__file__, *options, str(timeout)]
+        return DockerClient(client_call=[sys.executable, "-I", "-S", *bound, docker])
 
     def _run(self, image: ImagePlan, builder: str, say: Callable[[str], None]) -> buildkit.Progress:
         progress = buildkit.Progress()

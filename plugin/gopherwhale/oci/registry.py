@@ -46,6 +46,11 @@ class RegistryClient:
         """Close every connection."""
         self.close()
 
+    @property
+    def session(self) -> Session:
+        """What its requests go through, for the lists that stand in modules of their own."""
+        return self._session
+
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()

@@ -20,6 +20,12 @@ def test_the_exit_code_is_the_commands(code: int) -> None:
     assert (done.returncode, done.stdout) == (code, "out\n")
 
 
+def test_output_can_be_sent_to_stderr() -> None:
+    """What a command says of itself does not stand between our results."""
+    done = run(bounded.TO_STDERR, "30", sys.executable, "-c", "print('out')")
+    assert (done.stdout, done.stderr) == ("", "out\n")
+
+
 def test_a_command_over_its_time_is_stopped() -> None:
     """Past the limit the command is killed and the code is 124, as timeout(1) has it."""
     assert run("0.2", sys.executable, "-c", "import time; time.sleep(60)").returncode == bounded.TIMED_OUT
