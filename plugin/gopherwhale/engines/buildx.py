@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 from python_on_whales import DockerClient, DockerException
 
-from gopherwhale.engines import bounded, buildkit
+from gopherwhale.engines import bounded, buildkit, options
 from gopherwhale.errors import AuthenticationError, BuildError, MissingToolError, UsageError
 from gopherwhale.oci.ci_credentials import Credential
 from gopherwhale.oci.documents import Descriptor
@@ -157,11 +157,11 @@ class BuildxEngine:
             why = "in time" if error.return_code == bounded.TIMED_OUT else f"(exit code {error.return_code})"
             raise AuthenticationError(f"docker login {registry} did not succeed {why}") from None
 
-    def _client(self, timeout: int, *options: str) -> DockerClient:
+    def _client(self, timeout: int, *flags: str) -> DockerClient:
         docker = shutil.which("docker", path=self._environment.get("PATH"))
         if docker is None:
             raise MissingToolError("there is no docker on PATH", hint="install Docker with its buildx plugin")
-        bound = [bounded.__file__, *options, str(timeout)]
+        bound = [bounded.__file__, *flags, str(timeout)]
         return DockerClient(client_call=[sys.executable, "-I", "-S", *bound, docker])
 
     def _run(self, image: ImagePlan, builder: str, say: Callable[[str], None]) -> buildkit.Progress:
@@ -233,13 +233,13 @@ def _arguments(image: ImagePlan, builder: str) -> dict[str, Any]:
         # One platform must give an index too, or it would be another kind of image.
         "build_args": {**image.build_args, "BUILDKIT_MULTI_PLATFORM": "1"},
         "labels": dict(image.labels),
-        "output": _fields(_output(image, export / "layout")),
+        "output": options.fields(_output(image, export / "layout")),
         "metadata_file": export / "metadata.json",
         "provenance": settings.provenance,
         "sbom": settings.sbom,
         "secrets": list(settings.secrets),
-        "cache_from": [_attributes(text) for text in settings.cache_from],
-        "cache_to": _attributes(settings.cache_to) if settings.cache_to else None,
+        "cache_from": [options.attributes(text) for text in settings.cache_from],
+        "cache_to": options.attributes(settings.cache_to) if settings.cache_to else None,
         "progress": "plain",
         "stream_logs": True,
     }
@@ -251,23 +251,6 @@ def _output(image: ImagePlan, layout: Path) -> dict[str, str]:
         annotations |= {f"{level}.{key}": value for key, value in image.annotations.items()}
     # rewrite-timestamp clamps the files' times to SOURCE_DATE_EPOCH, which the build argument alone does not.
     return {"type": "oci", "tar": "false", "dest": str(layout), "rewrite-timestamp": "true", **annotations}
-
-
-def _fields(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Quote what would break the comma-separated value that python-on-whales joins these into (RFC 4180)."""
-    quoted = {}
-    for key, value in attributes.items():
-        if any(character in key + value for character in ',"\n\r'):
-            key, value = '"' + key.replace('"', '""'), value.replace('"', '""') + '"'  # noqa: PLW2901
-        quoted[key] = value
-    return quoted
-
-
-def _attributes(option: str) -> dict[str, str]:
-    """A cache option as its attributes; a lone reference is `type=registry,ref=…`, as for buildx."""
-    if "=" not in option:
-        return {"type": "registry", "ref": option}
-    return {key.strip(): value for key, _, value in (part.partition("=") for part in option.split(","))}
 
 
 def _export_folder(image: ImagePlan) -> Path:

@@ -110,9 +110,9 @@ def test_a_credential_in_a_cache_option_is_refused_and_not_shown(option: str) ->
 )
 def test_any_annotation_survives_the_comma_separated_output(annotations: Mapping[str, str]) -> None:
     """Commas, quotes and line ends are quoted as BuildKit's CSV reader expects."""
-    from gopherwhale.engines.buildx import _fields  # noqa: PLC0415
+    from gopherwhale.engines.options import fields  # noqa: PLC0415
 
-    joined = ",".join(f"{key}={value}" for key, value in _fields({"type": "oci", **annotations}).items())
+    joined = ",".join(f"{key}={value}" for key, value in fields({"type": "oci", **annotations}).items())
     (row,) = list(csv.reader([joined], strict=True)) or [[]]
     assert dict(field.split("=", 1) for field in row) == {"type": "oci", **annotations}
 
