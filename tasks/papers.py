@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from invoke import Context, task
 
-SETTINGS: Final = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+_DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+SETTINGS: Final = _DOCS / "settings.md"
+FINDINGS: Final = _DOCS / "findings.md"
 _HEAD: Final = """\
 # Settings
 
@@ -18,6 +20,38 @@ list has one item a line (or commas between, where an item holds none) and a tab
 Unknown keys are refused.
 
 This page is written by `invoke papers`.
+"""
+_FINDINGS_HEAD: Final = """\
+# Findings of `docker.verify-arch`
+
+An image is opened platform by platform, and nothing in it is run. What is judged: the entrypoint and all that
+it reaches (shebang lines, shells and launchers and what they are told to start, programs that a script names,
+the loader and every library), and the base's shell and C library. With `--all`, every program of the image.
+
+- An **error** fails the run (exit code 10); a **warning** and a **notice** do not.
+- **`cannot-tell`** is counted apart: what the file's header says fits, and no more can be proven.
+- Attestations, which an annotation tells, and signatures and the like are counted and not judged.
+
+`--format` gives the report as a `table`, as `json` (by
+[report.schema.json](../plugin/gopherwhale/verify/report.schema.json)), as annotations and a step summary for
+`github`, as `sarif` 2.1.0 for code scanning, or as `junit`.
+
+## Policy
+
+A finding is raised, lowered or allowed in `gopherwhale.toml`, for one platform or path where that is meant;
+what is allowed is still shown, with its reason. Of several tables that match, the last counts.
+
+```toml
+[[verify.policy]]
+code = "variant-older"
+platform = "linux/arm/v7"
+severity = "allowed"        # or error, warning, notice
+reason = "the program for v6 serves v7 too"
+```
+
+This page is written by `invoke papers`.
+
+## Codes
 """
 _TAGS: Final = """
 ## Tags
@@ -36,16 +70,27 @@ preset:
 def settings_page() -> str:
     """The page that lists every setting, its default and what it is."""
     from gopherwhale import platforms  # noqa: PLC0415
-    from gopherwhale.settings_model import FileSettings, GoSettings, ImageSettings, Settings  # noqa: PLC0415
+    from gopherwhale.settings_model import (  # noqa: PLC0415
+        FileSettings,
+        GoSettings,
+        ImageSettings,
+        PolicySettings,
+        Settings,
+        VerifySettings,
+    )
 
     lines = [_HEAD]
     lines += ["\n## Of the repository\n", *_table(Settings, {"root", "images"})]
     lines += ["\n## Of an image\n", "At the top level for every image, or in `[images.NAME]` for one.\n"]
-    lines += _table(ImageSettings, {"go"})
+    lines += _table(ImageSettings, {"go", "verify"})
     lines += ["\n## Of the go engine\n", "In the table `[go]`, or in `[images.NAME.go]` for one image.\n"]
     lines += _table(GoSettings, set())
     lines += ["\n### Of a file that the go engine adds\n", "In a table `[[go.files]]` for each.\n"]
     lines += _table(FileSettings, set())
+    lines += ["\n## Of verify\n", "In the table `[verify]`, or in `[images.NAME.verify]` for one image.\n"]
+    lines += _table(VerifySettings, set())
+    lines += ["\n### Of a finding that is weighed otherwise\n", "In a table `[[verify.policy]]` for each.\n"]
+    lines += _table(PolicySettings, set())
     lines.append(_TAGS)
     for name, preset in platforms.PRESETS.items():
         lines.append(f"- `{name}`: {', '.join(map(str, preset))}")
@@ -69,8 +114,22 @@ def _shown(value: Any) -> str:
     return f"`{', '.join(map(str, value))}`" if isinstance(value, tuple) else f"`{value}`"
 
 
+def findings_page() -> str:
+    """The page that lists every code of a finding."""
+    from gopherwhale.verify.codes import CODES  # noqa: PLC0415
+
+    lines = [_FINDINGS_HEAD]
+    for code in CODES.values():
+        lines += [f"\n### {code.name}\n", f"{code.severity.value.capitalize()}: {code.title}.\n"]
+        lines += [f"- Why: {code.why}.", f"- To mend it: {code.remedy}."]
+        if code.fixed:
+            lines.append("- No policy changes it: what was not read was not judged.")
+    return "\n".join(lines) + "\n"
+
+
 @task
 def papers(_context: Context) -> None:
-    """Write docs/settings.md from the code."""
-    SETTINGS.parent.mkdir(exist_ok=True)
+    """Write docs/settings.md and docs/findings.md from the code."""
+    _DOCS.mkdir(exist_ok=True)
     SETTINGS.write_text(settings_page(), encoding="utf-8")
+    FINDINGS.write_text(findings_page(), encoding="utf-8")

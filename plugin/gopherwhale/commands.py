@@ -18,12 +18,14 @@ class Flag:
         kind: `text` has one value, `list` may be repeated, `switch` has none, `words` stands without dashes.
         help: One line.
         setting: The setting that it overrides, else empty.
+        choices: What a text may be; empty for anything.
     """
 
     name: str
     kind: Literal["text", "list", "switch", "words"]
     help: str
     setting: str = ""
+    choices: tuple[str, ...] = ()
 
     @property
     def identifier(self) -> str:
@@ -53,7 +55,15 @@ class Command:
 _IMAGE: Final = Flag(
     name="image", kind="list", help="an image of this repository by name (repeatable; else all)"
 )
-_FORMAT: Final = Flag(name="format", kind="text", help="table (the default) or json")
+_FORMAT: Final = Flag(
+    name="format", kind="text", help="table (the default) or json", choices=("table", "json")
+)
+_FORMATS: Final = Flag(
+    name="format",
+    kind="text",
+    help="table (the default), json, github, sarif or junit",
+    choices=("table", "json", "github", "sarif", "junit"),
+)
 _INSECURE: Final = Flag(
     name="insecure",
     kind="list",
@@ -111,10 +121,12 @@ COMMANDS: Final = (
                 kind="text",
                 help="the platforms that must be there; any: what the image declares",
             ),
+            Flag(name="revision", kind="text", help="the commit it must be of; HEAD: this repository's"),
+            Flag(name="all", kind="switch", help="judge every program of the image, not only what starts"),
             _INSECURE,
-            _FORMAT,
+            _FORMATS,
         ),
-        own=("source", "expect"),
+        own=("source", "expect", "revision", "all"),
     ),
     Command(
         name="push",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Literal
+from typing import IO, Any
 
-Format = Literal["table", "json"]
 _PLAIN_WIDTH = 160
 
 
@@ -24,7 +23,7 @@ class Console:
 
     out: IO[str]
     err: IO[str]
-    format: Format = "table"
+    format: str = "table"
 
     @property
     def color(self) -> bool:
@@ -40,10 +39,21 @@ class Console:
         """Write a line of progress at once."""
         print(line, file=self.err, flush=True)
 
-    def show(self, text: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
-        """Write a result: the text for people, or the document as JSON."""
-        shown = json.dumps(document, indent=2, ensure_ascii=False) if self.format == "json" else text.rstrip()
-        print(shown, file=self.out, flush=True)
+    def show(
+        self,
+        text: str,
+        document: Mapping[str, Any] | Sequence[Any],
+        others: Mapping[str, Callable[[], str]] | None = None,
+    ) -> None:
+        """Write a result: the text for people, the document as JSON, or what a further format makes of it."""
+        other = (others or {}).get(self.format)
+        if other:
+            shown = other()
+        elif self.format == "json":
+            shown = json.dumps(document, indent=2, ensure_ascii=False)
+        else:
+            shown = text
+        print(shown.rstrip(), file=self.out, flush=True)
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "") -> str:
         """Lay out rows in columns; every cell is data and never markup."""
@@ -71,8 +81,12 @@ class Console:
 
 
 def printable(text: str) -> str:
-    """A string of a stranger's, with whatever could steer a terminal shown as an escape (CVE-2026-53488)."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """A string of a stranger's, with whatever could steer who shows it as an escape (CVE-2026-53488).
+
+    That is a terminal, and the log of a GitHub workflow, which obeys `::command::` and `##[command]`.
+    """
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return plain.replace("::", r":\x3a").replace("##[", r"##\x5b")
 
 
 def human_size(size: float) -> str:

@@ -19,12 +19,14 @@ from gopherwhale.oci.files import write_atomically  # noqa: TID251
 from gopherwhale.oci.layout import REF_NAME, Layout, LayoutWriter, writing  # noqa: TID251
 from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251
 from gopherwhale.platforms import Platform
+from gopherwhale.verify.codes import Severity  # noqa: TID251
 
 if TYPE_CHECKING:
     # What speaks to a registry costs 70 ms to import, and a build pushes nothing.
     from gopherwhale.oci.push import PushResult  # noqa: TID251
     from gopherwhale.oci.registry import RegistryClient  # noqa: TID251
     from gopherwhale.verify.findings import Report  # noqa: TID251
+    from gopherwhale.verify.image import Wanted  # noqa: TID251
 
 RECEIPT: Final = "receipt.json"
 Say = Callable[[str], None]
@@ -107,7 +109,30 @@ def verify(image: ImagePlan, say: Say) -> Report:
     """
     from gopherwhale.verify.image import verify_image  # noqa: PLC0415, TID251
 
-    return verify_image(Layout(image.layout), expected=image.platforms, revision=image.revision, say=say)
+    return verify_image(Layout(image.layout), wanted(image, revision=image.revision), say=say)
+
+
+def wanted(image: ImagePlan, *, revision: str = "") -> Wanted:
+    """What an image's settings hold it against."""
+    from gopherwhale.verify.image import Wanted  # noqa: PLC0415, TID251
+    from gopherwhale.verify.policy import Rule  # noqa: PLC0415, TID251
+
+    rules = [
+        Rule(
+            code=rule.code,
+            severity=Severity(rule.severity),
+            reason=rule.reason,
+            platform=rule.platform,
+            path=rule.path,
+        )
+        for rule in image.settings.verify.policy
+    ]
+    return Wanted(
+        platforms=image.platforms,
+        revision=revision,
+        everything=image.settings.verify.all,
+        policy=tuple(rules),
+    )
 
 
 def check_may_push(plan: Plan) -> None:
@@ -141,7 +166,7 @@ def refuse_unless_verified(report: Report) -> None:
     Raises:
         VerificationError: It does; the message counts and names the first.
     """
-    errors = [finding for finding in report.all_findings if finding.severity == "error"]
+    errors = [finding for finding in report.all_findings if finding.severity is Severity.ERROR]
     if errors:
         first = errors[0]
         raise VerificationError(

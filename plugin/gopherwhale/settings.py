@@ -17,7 +17,13 @@ from pydantic import BaseModel, ValidationError  # noqa: TID251 -- settings_mode
 
 from gopherwhale import references
 from gopherwhale.errors import UsageError
-from gopherwhale.settings_model import FileSettings, GoSettings, ImageSettings, Settings
+from gopherwhale.settings_model import (
+    FileSettings,
+    GoSettings,
+    ImageSettings,
+    Settings,
+    VerifySettings,
+)
 
 __all__ = [
     "FILE_NAME",
@@ -27,6 +33,7 @@ __all__ = [
     "GoSettings",
     "ImageSettings",
     "Settings",
+    "VerifySettings",
     "find_root",
     "load",
     "plain",
@@ -34,11 +41,12 @@ __all__ = [
 
 FILE_NAME: Final = "gopherwhale.toml"
 PREFIX: Final = "GOPHERWHALE_"
-_GO_PREFIX: Final = "go_"
 _MAX_FILE: Final = 1024 * 1024
 # Variables with our prefix that are no settings: they steer our own tests, or hold a credential.
 _RESERVED: Final = re.compile(r"REQUIRE_ENGINE|TESTBED|CASES|(REGISTRY|USERNAME|PASSWORD)(_[A-Z0-9_]+)?")
 
+# Tables of an image's settings that are joined key by key; in a variable, their name is a prefix.
+_TABLES: Final[Mapping[str, type[BaseModel]]] = {"go": GoSettings, "verify": VerifySettings}
 _IMAGE_KEYS: Final = tuple(ImageSettings.model_fields)
 _REPOSITORY_KEYS: Final = tuple(name for name in Settings.model_fields if name not in {"root", "images"})
 KEYS: Final = (*_IMAGE_KEYS, *_REPOSITORY_KEYS)
@@ -125,21 +133,22 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    names = {name.removeprefix(PREFIX): text for name, text in environment.items() if name.startswith(PREFIX)}
+    given = {name.removeprefix(PREFIX): text for name, text in environment.items() if name.startswith(PREFIX)}
     found: dict[str, Any] = {
-        name.lower(): text for name, text in names.items() if text and not _RESERVED.fullmatch(name)
+        name.lower(): text for name, text in given.items() if text and not _RESERVED.fullmatch(name)
     }
-    go = {name: found.pop(name) for name in list(found) if name.startswith(_GO_PREFIX)}
-    if go:
-        found["go"] = {name.removeprefix(_GO_PREFIX): text for name, text in go.items()}
+    for table in _TABLES:
+        names = [name for name in found if name.startswith(f"{table}_")]
+        if names:
+            found[table] = {name.removeprefix(f"{table}_"): found.pop(name) for name in names}
     return found
 
 
 def _overlay(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    """Let the later settings win, key by key in the table `go` too."""
+    """Let the later settings win, key by key in the tables of an image too."""
     for key, value in above.items():
         old = below.get(key)
-        if key == "go" and isinstance(old, Mapping) and isinstance(value, Mapping):
+        if key in _TABLES and isinstance(old, Mapping) and isinstance(value, Mapping):
             below[key] = {**old, **value}
         else:
             below[key] = value
@@ -157,9 +166,10 @@ def _images(source: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    table = given.get("go") if "go" in known else None
-    if isinstance(table, Mapping):
-        _refuse_unknown(table, tuple(GoSettings.model_fields), f"{where}, [go]")
+    for name, model in _TABLES.items():
+        table = given.get(name) if name in known else None
+        if isinstance(table, Mapping):
+            _refuse_unknown(table, tuple(model.model_fields), f"{where}, [{name}]")
     for key in given:
         if key not in known:
             close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)

@@ -15,9 +15,11 @@ from gopherwhale.access import Access
 from gopherwhale.settings_types import (
     Absolute,
     BuildEnvironment,
+    FindingCode,
     Inside,
     Lines,
     Mode,
+    OnePlatform,
     PlatformEnvironment,
     Platforms,
     Ports,
@@ -76,6 +78,31 @@ class GoSettings(BaseModel):
     stop_signal: str = Field("", description="the signal that stops it; empty: SIGTERM")
 
 
+class PolicySettings(BaseModel):
+    """Weigh a finding of verify otherwise: `[[verify.policy]]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: FindingCode = Field(description="the finding's code, see docs/findings.md")
+    severity: Literal["error", "warning", "notice", "allowed"] = Field(
+        description="what it becomes: error, warning, notice or allowed"
+    )
+    reason: str = Field(min_length=1, description="why; shown with the finding")
+    platform: OnePlatform = Field("", description="only for this platform, as linux/arm/v7")
+    path: str = Field("", description="only for this path in the image, a pattern as /usr/lib/*")
+
+
+class VerifySettings(BaseModel):
+    """How images are judged: the table `[verify]`, or `[images.NAME.verify]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    all: bool = Field(default=False, description="judge every program of the image, not only what is reached")
+    policy: tuple[PolicySettings, ...] = Field(
+        (), description="findings weighed otherwise: tables [[verify.policy]]"
+    )
+
+
 class ImageSettings(BaseModel):
     """What one image is made of; every key may stand at the top level or in `[images.NAME]`."""
 
@@ -99,6 +126,9 @@ class ImageSettings(BaseModel):
     annotations: Table = Field({}, description="annotations of the index and of each manifest")
     go: GoSettings = Field(
         default_factory=lambda: GoSettings.model_validate({}), description="the recipe of the go engine"
+    )
+    verify: VerifySettings = Field(
+        default_factory=lambda: VerifySettings.model_validate({}), description="how the image is judged"
     )
 
 

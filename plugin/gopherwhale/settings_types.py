@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,9 @@ from pydantic import AfterValidator, BeforeValidator, InstanceOf  # noqa: TID251
 
 from gopherwhale import platforms, references
 from gopherwhale.errors import UsageError
+
+# The one thing of verify that settings know: which findings there are.
+from gopherwhale.verify.codes import CODES  # noqa: TID251
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -107,6 +111,17 @@ def _by_platform(value: object) -> object:
     return {str(_checked(platforms.parse, str(name))): table for name, table in value.items()}
 
 
+def _finding_code(value: str) -> str:
+    code = CODES.get(value)
+    if code is None:
+        close = difflib.get_close_matches(value, list(CODES), n=1, cutoff=0.5)
+        advice = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(CODES))}"
+        raise ValueError(f"{value[:80]!r} is no finding's code; {advice}")
+    if code.fixed:
+        raise ValueError(f"{value!r} cannot be weighed otherwise: what was not read was not judged")
+    return value
+
+
 Absolute = Annotated[str, AfterValidator(_matching(r"/[^\x00\n]*", "write a path from the image's root"))]
 Port = Annotated[
     str, AfterValidator(_matching(r"\d{1,5}(/(tcp|udp|sctp))?", "write a port, as 8080 or 53/udp"))
@@ -115,5 +130,9 @@ User = Annotated[str, AfterValidator(_matching(r"\d{1,10}(:\d{1,10})?", "write n
 Mode = Annotated[str, AfterValidator(_matching(r"0?[0-7]{3,4}", "write it in octal, as 0640"))]
 Ports = Annotated[tuple[Port, ...], BeforeValidator(_words)]
 BuildEnvironment = Annotated[Table, AfterValidator(_build_env)]
+FindingCode = Annotated[str, AfterValidator(_finding_code)]
+OnePlatform = Annotated[
+    str, AfterValidator(lambda value: str(_checked(platforms.parse, value)) if value else "")
+]
 PlatformEnvironment = Annotated[dict[str, BuildEnvironment], BeforeValidator(_by_platform)]
 Repository = Annotated[str, AfterValidator(_repository)]

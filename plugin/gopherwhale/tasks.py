@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from gopherwhale.console import Console
 
 _DEFAULTS: Final[Mapping[str, Any]] = {"text": "", "list": None, "words": None, "switch": False}
-_FORMATS: Final = ("table", "json")
 
 
 class OptionalPositionals(Argument):
@@ -132,7 +131,7 @@ def _run(command: Command, context: Context, flags: Mapping[str, Any]) -> None:
             # A switch that was not given says nothing: a file or the environment may still turn it on.
             flags={flag.setting: value or None for flag, value in given.items() if flag.setting},
             images=tuple(flags.get("image") or ()),
-            console=_console(flags.get("format") or _FORMATS[0]),
+            console=_console(command, flags.get("format") or ""),
         )
         own = {name: value for name in command.own if (value := flags.get(name))}
         module, _, function = command.function.partition(":")
@@ -144,13 +143,14 @@ def _run(command: Command, context: Context, flags: Mapping[str, Any]) -> None:
         raise Exit(code=code)
 
 
-def _console(form: str) -> Console:
+def _console(command: Command, form: str) -> Console:
     from gopherwhale.console import Console  # noqa: PLC0415
     from gopherwhale.errors import UsageError  # noqa: PLC0415
 
-    if form not in _FORMATS:
-        raise UsageError(f"--format {form!r} is not known", hint=f"one of: {', '.join(_FORMATS)}")
-    return Console(out=sys.stdout, err=sys.stderr, format="json" if form == "json" else "table")
+    choices = next(flag.choices for flag in command.flags if flag.name == "format")
+    if form and form not in choices:
+        raise UsageError(f"--format {form!r} is not known", hint=f"one of: {', '.join(choices)}")
+    return Console(out=sys.stdout, err=sys.stderr, format=form or choices[0])
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from tasks.papers import SETTINGS, settings_page
+from gopherwhale.verify.codes import CODES
+from tasks.papers import FINDINGS, SETTINGS, findings_page, settings_page
 
 
 def test_the_page_of_settings_is_what_the_code_says() -> None:
@@ -14,3 +15,10 @@ def test_the_page_names_defaults_and_presets() -> None:
     assert "| `platforms` | `linux/amd64, linux/arm64` |" in page
     assert "| `timeout` | `3600` |" in page
     assert "- `common`: linux/amd64, linux/arm64, linux/arm/v7" in page
+
+
+def test_the_page_of_findings_is_what_the_code_says() -> None:
+    """A code that is added or changed is in docs/findings.md; `invoke papers` writes it."""
+    assert FINDINGS.read_text(encoding="utf-8") == findings_page()
+    lines = findings_page().splitlines()
+    assert [line.removeprefix("### ") for line in lines if line.startswith("### ")] == list(CODES)

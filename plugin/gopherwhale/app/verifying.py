@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
-from gopherwhale import platforms
+from gopherwhale import pipeline, platforms, settings
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.app.sources import open_source
-from gopherwhale.errors import ExitCode, UsageError
+from gopherwhale.errors import ExitCode, LayoutError, UsageError
 from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient
-from gopherwhale.platforms import Platform
+from gopherwhale.plan import Plan
+from gopherwhale.verify import github
+from gopherwhale.verify.cache import LayerCache
 from gopherwhale.verify.findings import Report
-from gopherwhale.verify.image import verify_image
+from gopherwhale.verify.image import Wanted, unreadable, verify_image
+from gopherwhale.verify.junit import junit
 from gopherwhale.verify.report import render
+from gopherwhale.verify.sarif import sarif
 
 ANY: Final = "any"
+HEAD: Final = "HEAD"
+_STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 
-def verify_arch(request: Request, source: Sequence[str] = (), expect: str = "") -> ExitCode:
+def verify_arch(
+    request: Request,
+    source: Sequence[str] = (),
+    expect: str = "",
+    revision: str = "",
+    all: bool = False,  # noqa: A002, FBT001, FBT002 -- the flag's own name
+) -> ExitCode:
     """Verify images, this repository's layouts where no source is named, and show what was found.
 
     Args:
@@ -27,43 +42,105 @@ def verify_arch(request: Request, source: Sequence[str] = (), expect: str = "") 
         source: Layouts, archives or registry references.
         expect: The platforms that must be there, exactly; `any` for whatever the image declares; empty
             for those of the settings.
+        revision: The commit that the images must be of; `HEAD` for this repository's; empty for any.
+        all: Judge every program of the images.
     """
-    console = request.console
-    if not source:
-        _, made = resolve(request)
+    made = _plan(request, needed=not source or revision == HEAD)
+    asked = _Asked(expect, _commit(revision, made), everything=all)
+    cache = LayerCache.of_user(request.environment)
+    if source:
+        reports = list(_verify_sources(request, source, asked.of_repository(made), cache))
+    else:
+        assert made is not None, "asked for above"  # noqa: S101 -- for the type checker
         reports = [
-            verify_image(Layout(image.layout), expected=_expected(expect, image.platforms), say=console.say)
+            _verify(image.layout, asked.applied(pipeline.wanted(image)), request, cache)
             for image in made.images
         ]
-    else:
-        reports = _verify_sources(request, source, _expected(expect, _platforms_here(request)))
+    show(request, reports)
+    return ExitCode.GOOD if all_good(reports) else ExitCode.VERIFICATION
+
+
+def all_good(reports: Sequence[Report]) -> bool:
+    """Whether no report holds an error."""
+    return all(report.ok for report in reports)
+
+
+def show(request: Request, reports: Sequence[Report]) -> None:
+    """Write reports in the format that was asked for; for GitHub, the step's summary too."""
+    console = request.console
+    others = {
+        "github": lambda: github.workflow_commands(reports),
+        "sarif": lambda: sarif(reports, version("gopherwhale")),
+        "junit": lambda: junit(reports),
+    }
     text = "\n".join(render(report, color=console.color, width=console.width) for report in reports)
-    console.show(text, {"schema": 1, "reports": [report.to_document() for report in reports]})
-    return ExitCode.GOOD if all(report.ok for report in reports) else ExitCode.VERIFICATION
+    document = {
+        "schema": 1,
+        "ok": all_good(reports),
+        "reports": [report.to_document() for report in reports],
+    }
+    console.show(text, document, others)
+    if console.format == "github" and (path := request.environment.get(_STEP_SUMMARY)):
+        _append(Path(path), github.step_summary(reports), request)
 
 
-def _expected(expect: str, default: Sequence[Platform] | None) -> Sequence[Platform] | None:
-    if expect == ANY:
-        return None
-    return platforms.parse_many([expect]) if expect else default
-
-
-def _platforms_here(request: Request) -> Sequence[Platform] | None:
-    """The platforms of the settings, where the run is in a repository with one image."""
+def _append(path: Path, text: str, request: Request) -> None:
     try:
-        _, made = resolve(request)
-    except UsageError:
-        return None
-    chosen = {image.platforms for image in made.images}
-    return chosen.pop() if len(chosen) == 1 else None
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        request.console.say(f"the step's summary is left out: {path}: {error.strerror}")
+
+
+class _Asked:
+    """What the flags ask for, on top of the settings."""
+
+    def __init__(self, expect: str, revision: str, *, everything: bool) -> None:
+        self._expect, self._revision, self._everything = expect, revision, everything
+
+    def applied(self, wanted: Wanted) -> Wanted:
+        """The settings' expectation with the flags over it."""
+        chosen = wanted.platforms
+        if self._expect:
+            chosen = None if self._expect == ANY else platforms.parse_many([self._expect])
+        everything = wanted.everything or self._everything
+        return replace(wanted, platforms=chosen, revision=self._revision, everything=everything)
+
+    def of_repository(self, made: Plan | None) -> Wanted:
+        """The same for a source that a user names: the settings count where they have one answer."""
+        found = [pipeline.wanted(image) for image in made.images] if made else []
+        return self.applied(found[0] if found and found.count(found[0]) == len(found) else Wanted())
+
+
+def _plan(request: Request, *, needed: bool) -> Plan | None:
+    """The plan of the repository that the run is in; None outside of one, where none is needed."""
+    if not needed:
+        try:
+            settings.find_root(request.start)
+        except UsageError:
+            return None
+    return resolve(request)[1]
+
+
+def _commit(revision: str, made: Plan | None) -> str:
+    if revision != HEAD:
+        return revision
+    if made is None or made.revision is None:
+        raise UsageError("--revision HEAD needs a commit, and this is no git repository with one")
+    return made.revision.commit
 
 
 def _verify_sources(
-    request: Request, sources: Sequence[str], expected: Sequence[Platform] | None
-) -> list[Report]:
+    request: Request, sources: Sequence[str], wanted: Wanted, cache: LayerCache | None
+) -> Iterator[Report]:
     with RegistryClient.from_environment(request.environment, access_of(request)) as client:
-        reports = []
         for text in sources:
-            with open_source(text, request.start, client, request.environment) as opened:
-                reports.append(verify_image(opened, expected=expected, say=request.console.say))
-        return reports
+            try:
+                with open_source(text, request.start, client, request.environment) as opened:
+                    yield verify_image(opened, wanted, cache=cache, say=request.console.say)
+            except LayoutError as error:
+                yield unreadable(text, error)
+
+
+def _verify(path: Path, wanted: Wanted, request: Request, cache: LayerCache | None) -> Report:
+    return verify_image(Layout(path), wanted, cache=cache, say=request.console.say)

@@ -30,6 +30,7 @@ DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
 INDEX_TYPES: Final = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFEST_TYPES: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+CONFIG_TYPES: Final = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 
 # BuildKit marks an attestation manifest so; its platform is unknown/unknown, but that alone proves nothing.
 REFERENCE_TYPE: Final = "vnd.docker.reference.type"
@@ -53,6 +54,7 @@ class Descriptor:
         platform: The platform which an index declares for it, normalised; None where it declares none.
         annotations: As in the document.
         artifact_type: As in the document, else empty.
+        os_version: The `os.version` of the platform, which tells Windows images apart, else empty.
     """
 
     media_type: str
@@ -61,6 +63,7 @@ class Descriptor:
     platform: Platform | None = None
     annotations: Mapping[str, str] = field(default_factory=lambda: strict_json.NONE)
     artifact_type: str = ""
+    os_version: str = ""
 
     @property
     def is_attestation(self) -> bool:
@@ -79,7 +82,8 @@ class Descriptor:
         if self.annotations:
             document["annotations"] = dict(self.annotations)
         if self.platform is not None:
-            document["platform"] = self.platform.to_document()
+            version = {"os.version": self.os_version} if self.os_version else {}
+            document["platform"] = {**self.platform.to_document(), **version}
         return document
 
 
@@ -116,10 +120,14 @@ class Manifest:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageConfig:
-    """An image's config: its platform, how it starts, and the digests of its unpacked layers."""
+    """An image's config: its platform, how it starts, and the digests of its unpacked layers.
+
+    `variant` is what the document says, where `platform` has it normalised.
+    """
 
     raw: bytes
     platform: Platform
+    variant: str
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     environment: tuple[str, ...]
@@ -211,6 +219,7 @@ def parse_config(raw: bytes, what: str) -> ImageConfig:
         platform=normalise(
             *(strict_json.text(document, name, what) for name in ("os", "architecture", "variant"))
         ),
+        variant=strict_json.text(document, "variant", what),
         entrypoint=strict_json.texts(process, "Entrypoint", what),
         command=strict_json.texts(process, "Cmd", what),
         environment=strict_json.texts(process, "Env", what),
@@ -243,6 +252,7 @@ def parse_descriptor(document: object, what: str) -> Descriptor:
         platform=_platform(document.get("platform"), what),
         annotations=strict_json.strings(document, "annotations", what),
         artifact_type=strict_json.text(document, "artifactType", what),
+        os_version=_os_version(document.get("platform"), what),
     )
 
 
@@ -252,6 +262,10 @@ def _platform(document: object, what: str) -> Platform | None:
     if not isinstance(document, dict):
         raise LayoutError(f"{what} holds a platform that is no object")
     return normalise(*(strict_json.text(document, name, what) for name in ("os", "architecture", "variant")))
+
+
+def _os_version(document: object, what: str) -> str:
+    return strict_json.text(document, "os.version", what) if isinstance(document, dict) else ""
 
 
 def _agreed_type(document: dict[str, Any], what: str, outer: str, allowed: frozenset[str]) -> str:

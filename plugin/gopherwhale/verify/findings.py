@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gopherwhale.platforms import Platform
@@ -58,6 +59,61 @@ def finding(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Group:
+    """One finding that several platforms have alike, so that people read it once."""
+
+    finding: Finding
+    platforms: tuple[str, ...]
+
+
+def grouped(findings: Iterable[Finding]) -> list[Group]:
+    """Findings that differ in the platform alone put together, the worst first."""
+    groups: dict[Finding, list[Finding]] = {}
+    for one in findings:
+        groups.setdefault(_alike(one), []).append(one)
+    ordered = sorted(groups.items(), key=lambda item: item[0].severity.rank)
+    return [
+        Group(
+            finding=found[0] if len(found) == 1 else alike,
+            platforms=tuple(dict.fromkeys(one.platform for one in found if one.platform)),
+        )
+        for alike, found in ordered
+    ]
+
+
+def _alike(one: Finding) -> Finding:
+    expected = one.expected.replace(one.platform, "its own platform") if one.platform else one.expected
+    return replace(one, platform="", expected=expected)
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One file that was judged.
+
+    Attributes:
+        path: In the image, links followed.
+        role: entrypoint, interpreter, argument, script, loader, library, base, or other.
+        facts: What it is.
+        digest: Of its bytes.
+    """
+
+    path: str
+    role: str
+    facts: BinaryFacts
+    digest: str
+
+    def to_document(self) -> dict[str, str]:
+        """JSON for machines."""
+        return {
+            "path": self.path,
+            "role": self.role,
+            "format": self.facts.format,
+            "platform": str(self.facts.platform) if self.facts.architecture else "",
+            "digest": self.digest,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlatformReport:
     """What was found for one platform.
 
@@ -65,8 +121,10 @@ class PlatformReport:
         platform: As declared.
         digest: Its manifest's.
         size: Compressed bytes of its layers.
-        entrypoint: The program's resolved path, or empty.
+        entrypoint: The path of what is started, or empty.
+        program: The path of the program that it comes to: past shells, scripts and launchers; or empty.
         facts: Of that program.
+        files: Everything that was judged.
         findings: About this platform.
     """
 
@@ -74,7 +132,9 @@ class PlatformReport:
     digest: str
     size: int
     entrypoint: str
+    program: str
     facts: BinaryFacts | None
+    files: tuple[File, ...]
     findings: tuple[Finding, ...]
 
     def to_document(self) -> dict[str, Any]:
@@ -84,7 +144,9 @@ class PlatformReport:
             "digest": self.digest,
             "size": self.size,
             "entrypoint": self.entrypoint,
+            "program": self.program,
             "facts": self.facts.to_document() if self.facts else {},
+            "files": [file.to_document() for file in self.files],
             "findings": [finding.to_document() for finding in self.findings],
         }
 
@@ -95,11 +157,10 @@ class Report:
 
     Attributes:
         source: The image, as the user named it.
-        digest: Its root's.
+        digest: Its root's, or empty where it could not be opened.
         platforms: By platform, in the index's order.
-        findings: About the image as a whole.
-        attestations: How many there are.
-        undecided: How many programs do not tell what they are for.
+        findings: About the image as a whole, and about platforms compared with each other.
+        attestations: How many attestations and other artifacts there are, which are not judged.
     """
 
     source: str
@@ -107,7 +168,6 @@ class Report:
     platforms: tuple[PlatformReport, ...]
     findings: tuple[Finding, ...]
     attestations: int
-    undecided: int
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
@@ -117,17 +177,39 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether there is no error."""
-        return all(finding.severity is not Severity.ERROR for finding in self.all_findings)
+        return not self.count(Severity.ERROR)
+
+    @property
+    def undecided(self) -> int:
+        """How many programs do not tell all that counts."""
+        return sum(finding.code == "cannot-tell" for finding in self.all_findings)
+
+    @property
+    def judged(self) -> int:
+        """How many files were judged."""
+        return sum(len(report.files) for report in self.platforms)
+
+    def count(self, severity: Severity) -> int:
+        """How many findings have a severity; what cannot be told is counted apart, unless it was raised."""
+        return sum(
+            finding.severity is severity
+            and (finding.code != "cannot-tell" or finding.severity is not Severity.NOTICE)
+            for finding in self.all_findings
+        )
 
     def to_document(self) -> dict[str, Any]:
-        """JSON for machines."""
+        """JSON for machines, as `report.schema.json` says."""
         return {
-            "schema": 1,
             "source": self.source,
             "digest": self.digest,
             "ok": self.ok,
+            "errors": self.count(Severity.ERROR),
+            "warnings": self.count(Severity.WARNING),
+            "notices": self.count(Severity.NOTICE),
+            "allowed": self.count(Severity.ALLOWED),
+            "undecided": self.undecided,
+            "judged": self.judged,
+            "attestations": self.attestations,
             "platforms": [report.to_document() for report in self.platforms],
             "findings": [finding.to_document() for finding in self.findings],
-            "attestations": self.attestations,
-            "undecided": self.undecided,
         }

@@ -8,7 +8,7 @@ from typing import Final
 from gopherwhale.platforms import Platform
 from gopherwhale.verify import elf
 from gopherwhale.verify.facts import CUT_SHORT, DAMAGED_INFO, BinaryFacts
-from gopherwhale.verify.findings import Finding, Severity
+from gopherwhale.verify.findings import Finding, Severity, finding
 
 # What "no variant" stands for. riscv64 and ppc64 have no variants in an image index, so a level above Go's
 # own default is one that nobody can declare.
@@ -21,14 +21,6 @@ _BASELINE: Final[Mapping[str, str]] = {
 }
 _RUNNABLE: Final = frozenset({"executable", "PIE"})
 _FORMATS: Final[Mapping[str, str]] = {"windows": "PE", "darwin": "Mach-O", "ios": "Mach-O"}
-MEND_BUILD: Final = (
-    "build with GOOS, GOARCH and GOARM from TARGETOS, TARGETARCH and TARGETVARIANT,"
-    " declared without defaults in the stage that compiles"
-)
-_MEND_PROGRAM: Final = "copy the program that the compiler wrote, whole, and name it as the entrypoint"
-_MEND_TELL: Final = (
-    "keep Go's build information in the program: it is packed, obfuscated, stripped of it, or no Go program"
-)
 
 
 def fits(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
@@ -54,6 +46,19 @@ def fits(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
     return found or judge_decided(declared, path, facts)
 
 
+def fits_beside(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
+    """Judge a file that is loaded or started beside the program: only whether it can serve at all.
+
+    A C library of an older CPU serves every newer one, and none tells its level as Go's programs do.
+    """
+    if facts.members:
+        return _fits_any(declared, path, facts)
+    if facts.format not in ("ELF", "PE", "Mach-O"):
+        return []
+    found = _is_for(declared, path, facts)
+    return found or [one for one in _judge_level(declared, path, facts) if one.severity is Severity.ERROR]
+
+
 def judge_decided(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
     """Say so where a program does not tell what it is for; an empty list where it does."""
     text = ""
@@ -69,7 +74,7 @@ def judge_decided(declared: Platform, path: str, facts: BinaryFacts) -> list[Fin
     if not text:
         return []
     wanted = f"a program that tells its platform, {declared}"
-    return [_at("cannot-tell", declared, path, wanted, text, _MEND_TELL, Severity.NOTICE)]
+    return [finding("cannot-tell", declared, path, expected=wanted, found=text)]
 
 
 def _fits_any(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
@@ -82,14 +87,15 @@ def _fits_any(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding
 def _is_program(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
     """It is sound, and of a kind that can be run."""
     if facts.format == "malformed":
-        return [_at("malformed", declared, path, "a sound executable", facts.problem, "build it again")]
+        return [finding("malformed", declared, path, expected="a sound executable", found=facts.problem)]
     if facts.format == "other" or (facts.format == "script" and not facts.interpreter):
         found = facts.problem or "a file of no format that can be run"
-        return [_at("not-a-program", declared, path, "an executable", found, _MEND_PROGRAM)]
+        return [finding("not-a-program", declared, path, expected="an executable", found=found)]
     if facts.format == "script" or facts.kind in _RUNNABLE:
         return []
     mend = "use go build's default -buildmode, and copy the linked program"
-    return [_at("not-a-program", declared, path, "an executable", facts.kind or "nothing", mend)]
+    found = facts.kind or "nothing"
+    return [finding("not-a-program", declared, path, expected="an executable", found=found, remedy=mend)]
 
 
 def _is_for(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
@@ -98,9 +104,10 @@ def _is_for(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
         return []
     if facts.os != declared.os or facts.format != _FORMATS.get(declared.os, "ELF"):
         found = f"{facts.os or 'no system'} ({facts.format})"
-        return [_at("wrong-os", declared, path, declared.os, found, MEND_BUILD)]
+        return [finding("wrong-os", declared, path, expected=declared.os, found=found)]
     if facts.architecture != declared.architecture:
-        return [_at(_how_wrong(declared, facts), declared, path, str(declared), _machine(facts), MEND_BUILD)]
+        code, found = _how_wrong(declared, facts), describe(facts)
+        return [finding(code, declared, path, expected=str(declared), found=found)]
     return []
 
 
@@ -115,7 +122,8 @@ def _how_wrong(declared: Platform, facts: BinaryFacts) -> str:
     return "wrong-machine"
 
 
-def _machine(facts: BinaryFacts) -> str:
+def describe(facts: BinaryFacts) -> str:
+    """What a program is for, in words."""
     detail = f"{facts.bits}-bit {facts.byte_order}-endian {facts.format}"
     return f"{facts.platform} ({detail})"
 
@@ -124,7 +132,7 @@ def _judge_whole(declared: Platform, path: str, facts: BinaryFacts) -> list[Find
     """A warning: what the headers promise beyond the file's end may be of no use to the program."""
     wanted = "every byte that its headers name"
     return [
-        _at("cut-short", declared, path, wanted, note, _MEND_PROGRAM, Severity.WARNING)
+        finding("cut-short", declared, path, expected=wanted, found=note)
         for note in facts.notes
         if note.startswith(CUT_SHORT)
     ]
@@ -135,7 +143,7 @@ def _judge_go(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding
     if found == (declared.os, declared.architecture):
         return []
     wanted = f"{declared.os}/{declared.architecture}"
-    return [_at("build-info-disagrees", declared, path, wanted, "/".join(found), MEND_BUILD)]
+    return [finding("build-info-disagrees", declared, path, expected=wanted, found="/".join(found))]
 
 
 def _judge_level(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
@@ -144,12 +152,11 @@ def _judge_level(declared: Platform, path: str, facts: BinaryFacts) -> list[Find
         return []
     found = f"code for {facts.level}"
     if not _runs(_rank(facts.level), _rank(wanted)):
-        return [
-            _at("variant-too-new", declared, path, f"code for {wanted} or older", found, MEND_BUILD),
-        ]
+        expected = f"code for {wanted} or older"
+        return [finding("variant-too-new", declared, path, expected=expected, found=found)]
     if _rank(facts.level) != _rank(wanted) and declared.variant:
         expected = f"code for {wanted}"
-        return [_at("variant-older", declared, path, expected, found, MEND_BUILD, Severity.WARNING)]
+        return [finding("variant-older", declared, path, expected=expected, found=found)]
     return []
 
 
@@ -165,23 +172,3 @@ def _rank(level: str) -> tuple[int, int]:
     digits = level.lstrip("abcdefghijklmnopqrstuvwxyz").partition("u")[0]
     major, _, minor = digits.partition(".")
     return (int(major) if major.isdecimal() else 0, int(minor) if minor.isdecimal() else 0)
-
-
-def _at(
-    code: str,
-    platform: Platform,
-    path: str,
-    expected: str,
-    found: str,
-    remedy: str,
-    severity: Severity = Severity.ERROR,
-) -> Finding:
-    return Finding(
-        code=code,
-        severity=severity,
-        platform=str(platform),
-        path=path,
-        expected=expected,
-        found=found,
-        remedy=remedy,
-    )

@@ -3,42 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from gopherwhale.errors import LayoutError
-from gopherwhale.oci.documents import (
-    INDEX_TYPES,
-    Descriptor,
-    ImageConfig,
-    Manifest,
-    parse_index,
-)
+from gopherwhale.oci.documents import INDEX_TYPES, Descriptor, Index, parse_index
 from gopherwhale.oci.source import ImageSource, read_document
-from gopherwhale.platforms import Platform
+from gopherwhale.platforms import Platform, normalise
 from gopherwhale.verify import judge
 from gopherwhale.verify.cache import LayerCache
-from gopherwhale.verify.facts import BinaryFacts
-from gopherwhale.verify.filesystem import FileSystem, NotRunnable
-from gopherwhale.verify.findings import Finding, PlatformReport, Report
-from gopherwhale.verify.fits import fits
+from gopherwhale.verify.codes import CODES
+from gopherwhale.verify.findings import File, Finding, PlatformReport, Report, finding
 from gopherwhale.verify.opening import Opened, open_images
+from gopherwhale.verify.policy import Rule, weigh
+from gopherwhale.verify.running import judge_running
+from gopherwhale.verify.sameness import Held, judge_sameness
+from gopherwhale.verify.scope import Scope
 
 Say = Callable[[str], None]
-_MAX_IMAGES = 256
+_MAX_IMAGES: Final = 256
+_UNKNOWN: Final = normalise("unknown", "unknown")
+_ARTIFACT: Final = "not-an-image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What an image is held against.
+
+    Attributes:
+        platforms: Those that must be there, exactly; None for whatever the image declares.
+        revision: The commit that it must be of, at least its first seven digits; empty for any.
+        everything: Whether every program of the image is judged, reached or not.
+        policy: Findings that are weighed otherwise.
+    """
+
+    platforms: Sequence[Platform] | None = None
+    revision: str = ""
+    everything: bool = False
+    policy: Sequence[Rule] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entries:
+    images: tuple[Descriptor, ...] = ()
+    attestations: int = 0
+    listed: bool = False
+    problem: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Judged:
     report: PlatformReport
-    binary: str
-    undecided: bool
+    held: Held | None = None
+    version: str = ""
 
 
 def verify_image(
     source: ImageSource,
+    wanted: Wanted | None = None,
     *,
-    expected: Sequence[Platform] | None = None,
-    revision: str = "",
     cache: LayerCache | None = None,
     say: Say | None = None,
 ) -> Report:
@@ -46,109 +69,140 @@ def verify_image(
 
     Args:
         source: Where it is.
-        expected: The platforms that must be there, exactly; None for whatever the image declares.
-        revision: The commit that it must be of; empty for any.
+        wanted: What it must be; nothing beyond its own declaration where None.
         cache: What was found in layers before; None to read all of them.
         say: Takes lines of progress, from several threads.
 
     Returns:
-        The report; findings are not raised.
+        The report. What is damaged, ambiguous or beyond our bounds is a finding too, so that the other
+        platforms are judged all the same.
 
     Raises:
-        LayoutError: The image is damaged or ambiguous, or breaks a bound.
+        RegistryError: The source could not be reached.
     """
-    root = source.root
-    entries, attestations = _entries(source, root)
+    wanted = wanted or Wanted()
+    entries = _entries(source)
     if say:
-        say(f"reading {len(entries)} images of {source.name}")
-    judged = []
-    for found in open_images(source, entries, cache=cache, say=say):
-        if isinstance(found, LayoutError):
-            raise found
-        judged.append(_judge_one(found, revision))
-    declared = [found.report.platform for found in judged]
-    binaries = [
-        (found.report.platform, found.report.entrypoint, found.binary) for found in judged if found.binary
+        say(f"reading {len(entries.images)} images of {source.name}")
+    opened = open_images(source, entries.images, cache=cache, say=say)
+    pairs = [
+        (entry, found)
+        for entry, found in zip(entries.images, opened, strict=True)
+        if not (entries.listed and _is_artifact(entry, found))
     ]
+    judged = [_judge_one(entry, found, wanted, listed=entries.listed) for entry, found in pairs]
+    findings = entries.problem or (
+        *judge.judge_set([(one.report.platform, one.version) for one in judged], wanted.platforms),
+        *judge_sameness([one.held for one in judged if one.held]),
+    )
     return Report(
         source=source.name,
-        digest=root.digest,
-        platforms=tuple(found.report for found in judged),
-        findings=(*judge.judge_set(declared, expected), *judge.judge_sameness(binaries)),
-        attestations=attestations,
-        undecided=sum(found.undecided for found in judged),
+        digest=source.root.digest,
+        platforms=tuple(
+            replace(one.report, findings=weigh(one.report.findings, wanted.policy)) for one in judged
+        ),
+        findings=weigh(findings, wanted.policy),
+        attestations=entries.attestations + len(opened) - len(judged),
     )
 
 
-def _entries(source: ImageSource, root: Descriptor) -> tuple[list[Descriptor], int]:
+def unreadable(name: str, error: LayoutError) -> Report:
+    """The report of a source that could not even be opened."""
+    return Report(source=name, digest="", platforms=(), findings=(_unread(error, None),), attestations=0)
+
+
+def _is_artifact(entry: Descriptor, found: Opened | LayoutError) -> bool:
+    """Whether it is a signature or the like, which an index may hold beside its images."""
+    return entry.platform is None and isinstance(found, LayoutError) and found.code == _ARTIFACT
+
+
+def _entries(source: ImageSource) -> _Entries:
+    root = source.root
     if root.media_type not in INDEX_TYPES:
-        return [root], 0
-    index = parse_index(read_document(source, root), f"{source.name}: {root.digest}", root.media_type)
+        return _Entries(images=(root,))
+    try:
+        index = parse_index(read_document(source, root), f"{source.name}: {root.digest}", root.media_type)
+        _refuse_beyond(index, source.name)
+    except LayoutError as error:
+        return _Entries(problem=(_unread(error, None),))
+    return _Entries(images=index.images, attestations=len(index.attestations), listed=True)
+
+
+def _refuse_beyond(index: Index, name: str) -> None:
     if len(index.manifests) > _MAX_IMAGES:
-        raise LayoutError(f"{source.name} has more than {_MAX_IMAGES} entries")
+        raise LayoutError(f"{name} has more than {_MAX_IMAGES} entries", code="beyond-bounds")
     nested = [entry for entry in index.images if entry.media_type in INDEX_TYPES]
     if nested:
-        raise LayoutError(
-            f"{source.name} holds an index in its index, {nested[0].digest}: runtimes do not read that"
-        )
-    return list(index.images), len(index.attestations)
+        raise LayoutError(f"{name} holds an index in its index, {nested[0].digest}", code="nested-index")
 
 
-def _judge_one(image: Opened, revision: str) -> _Judged:
-    entry, declared, manifest, config, system = (
-        image.entry,
-        image.declared,
-        image.manifest,
-        image.config,
-        image.system,
+def _judge_one(entry: Descriptor, found: Opened | LayoutError, wanted: Wanted, *, listed: bool) -> _Judged:
+    if isinstance(found, LayoutError):
+        return _Judged(report=_blank(entry, _unread(found, entry.platform)), version=entry.os_version)
+    scope = Scope(found.declared, found.config, found.system, everything=wanted.everything)
+    findings = (
+        *judge.judge_entry(entry, listed=listed),
+        *judge.judge_config(found.declared, found.config),
+        *scope.findings,
+        *judge.judge_reached(scope),
+        *judge.judge_revision(found.declared, found.config, scope, wanted.revision),
+        *judge_running(scope),
     )
-    findings = [
-        *judge.judge_unknown(entry),
-        *judge.judge_config(declared, config),
-        *judge.judge_revision(declared, config, revision),
-    ]
-    path, facts, binary, more, undecided = _judge_entrypoint(declared, config, system)
-    return _Judged(
-        report=PlatformReport(
-            platform=declared,
-            digest=entry.digest,
-            size=_size(manifest),
-            entrypoint=path,
-            facts=facts,
-            findings=(*findings, *more),
+    report = _report(found, scope, findings)
+    return _Judged(report=report, held=_held(scope), version=entry.os_version)
+
+
+def _report(image: Opened, scope: Scope, findings: tuple[Finding, ...]) -> PlatformReport:
+    program = scope.program
+    return PlatformReport(
+        platform=image.declared,
+        digest=image.entry.digest,
+        size=image.manifest.config.size + sum(layer.size for layer in image.manifest.layers),
+        entrypoint=scope.entrypoint,
+        program=program.path if program else "",
+        facts=program.facts if program else None,
+        files=tuple(
+            File(path=one.path, role=one.role, facts=one.facts, digest=one.node.digest)
+            for one in scope.reached.values()
         ),
-        binary=binary,
-        undecided=undecided,
+        findings=findings,
     )
 
 
-def _judge_entrypoint(
-    declared: Platform, config: ImageConfig, system: FileSystem
-) -> tuple[str, BinaryFacts | None, str, list[Finding], bool]:
-    """The entrypoint's path, facts, digest and findings, following scripts to what runs them."""
-    findings: list[Finding] = []
-    path = ""
-    try:
-        path = system.entrypoint(config)
-        for _ in range(4):
-            node = system.node(path)
-            facts = node.facts if node else None
-            if node is None or facts is None:
-                break
-            if facts.format != "script" or not facts.interpreter:
-                present = not facts.interpreter or system.has(facts.interpreter)
-                findings += fits(declared, path, facts)
-                findings += judge.judge_interpreter(declared, path, facts, present=present)
-                unsure = any(finding.code == "cannot-tell" for finding in findings)
-                return path, facts, node.digest, findings, unsure
-            path = system.executable(facts.interpreter)
-        findings.append(
-            judge.entrypoint_finding(declared, "entrypoint-loop", path, "scripts that run each other")
-        )
-    except NotRunnable as problem:
-        findings.append(judge.entrypoint_finding(declared, problem.code, path, problem.found))
-    return path, None, "", findings, False
+def _blank(entry: Descriptor, problem: Finding) -> PlatformReport:
+    return PlatformReport(
+        platform=entry.platform or _UNKNOWN,
+        digest=entry.digest,
+        size=0,
+        entrypoint="",
+        program="",
+        facts=None,
+        files=(),
+        findings=(problem,),
+    )
 
 
-def _size(manifest: Manifest) -> int:
-    return manifest.config.size + sum(layer.size for layer in manifest.layers)
+def _unread(error: LayoutError, platform: Platform | None) -> Finding:
+    code = error.code if error.code in CODES else "damaged"
+    return finding(code, platform, expected="an image to be read", found=error.problem, remedy=error.hint)
+
+
+def _held(scope: Scope) -> Held:
+    machines: dict[str, set[str]] = {}
+    for _path, node in scope.system.items():  # noqa: PERF102 -- no dict
+        if node.facts and node.facts.architecture:
+            machines.setdefault(node.layer, set()).add(node.facts.architecture)
+    program = scope.program
+    return Held(
+        platform=scope.declared,
+        path=program.path if program else "",
+        facts=program.facts if program else None,
+        digest=program.node.digest if program else "",
+        programs={
+            one.node.digest: one.path
+            for one in scope.reached.values()
+            if one.is_code and one.role in ("entrypoint", "argument")
+        },
+        layers=scope.config.diff_ids,
+        machines=machines,
+    )

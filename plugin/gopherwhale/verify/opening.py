@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import (
+    CONFIG_TYPES,
     OCI_LAYER,
     Descriptor,
     ImageConfig,
@@ -116,6 +117,10 @@ class _Reader:
     def _documents(self, entry: Descriptor) -> tuple[Manifest, ImageConfig]:
         what = f"{self.source.name}: {entry.digest}"
         manifest = parse_manifest(read_document(self.source, entry), what, entry.media_type)
+        if manifest.config.media_type not in CONFIG_TYPES:
+            raise LayoutError(
+                f"{what} has a config of the type {manifest.config.media_type[:100]!r}", code="not-an-image"
+            )
         config = parse_config(read_document(self.source, manifest.config), f"{what}: config")
         if len(config.diff_ids) != len(manifest.layers):
             raise LayoutError(

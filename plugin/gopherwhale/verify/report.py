@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from gopherwhale.verify.findings import Finding, PlatformReport, Report, Severity
+from gopherwhale.console import human_size, printable
+from gopherwhale.verify.findings import Group, PlatformReport, Report, Severity, grouped
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
-_STYLE: Final = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTICE: "cyan"}
+_STYLE: Final = {
+    Severity.ERROR: "bold red",
+    Severity.WARNING: "bold yellow",
+    Severity.NOTICE: "bold cyan",
+    Severity.ALLOWED: "bold green",
+}
+_COLUMNS: Final = ("platform", "program", "holds", "linked", "Go", "size", "verdict")
 
 
 def render(report: Report, *, color: bool, width: int) -> str:
@@ -31,11 +40,20 @@ def render(report: Report, *, color: bool, width: int) -> str:
         highlight=False,
     )
     with console.capture() as capture:
-        console.print(_table(report))
-        for finding in report.all_findings:
-            console.print(_finding(finding), soft_wrap=True)
-        console.print(_verdict(report), soft_wrap=True)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+        console.print(_title(report), soft_wrap=True)
+        if report.platforms:
+            console.print(_table(report))
+        for group in grouped(report.all_findings):
+            console.print(_group(group), soft_wrap=True)
+            console.print()
+        console.print(_summary(report), soft_wrap=True)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _title(report: Report) -> Text:
+    from rich.text import Text  # noqa: PLC0415
+
+    return Text.assemble((printable(report.source), "bold"), f" {report.digest}".rstrip())
 
 
 def _table(report: Report) -> RenderableType:
@@ -43,58 +61,85 @@ def _table(report: Report) -> RenderableType:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(
-        title=Text(f"{_safe(report.source)} {report.digest}"),
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        pad_edge=False,
-    )
-    for name in ("platform", "entrypoint", "holds", "linked", "Go", "verdict"):
-        table.add_column(name, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in _COLUMNS:
+        table.add_column(name, overflow="fold", justify="right" if name == "size" else "left")
     for one in report.platforms:
-        table.add_row(*(Text(_safe(cell)) for cell in _row(one, report)))
+        verdict, style = _verdict(one, report)
+        cells = [Text(printable(cell)) for cell in row(one)]
+        table.add_row(*cells, Text(verdict, style=style))
     return table
 
 
-def _row(one: PlatformReport, report: Report) -> tuple[str, ...]:
+def row(one: PlatformReport) -> tuple[str, ...]:
+    """A platform's line, without its verdict: platform, program, what it holds, how linked, Go, size."""
     facts = one.facts
-    mine = [finding for finding in report.all_findings if finding.platform == str(one.platform)]
-    worst = min((list(Severity).index(finding.severity) for finding in mine), default=None)
-    holds = "unknown" if facts is None else str(facts.platform) if facts.architecture else facts.format
-    linked = "" if facts is None or not facts.architecture else facts.interpreter or "static"
-    verdict = "good" if worst is None else list(Severity)[worst].value
-    return (
-        str(one.platform),
-        one.entrypoint or "none",
-        holds,
-        linked,
-        facts.go_version if facts else "",
-        verdict,
-    )
+    if facts is None:
+        return (str(one.platform), one.entrypoint or "none", "unknown", "", "", human_size(one.size))
+    holds = str(facts.platform) if facts.architecture else facts.format
+    linked = ""
+    if facts.architecture:
+        linked = facts.interpreter.rpartition("/")[2] or "static"
+    return (str(one.platform), one.program, holds, linked, facts.go_version, human_size(one.size))
 
 
-def _finding(finding: Finding) -> RenderableType:
+def _verdict(one: PlatformReport, report: Report) -> tuple[str, str]:
+    severities = [
+        finding.severity for finding in report.all_findings if finding.platform == str(one.platform)
+    ]
+    for severity in (Severity.ERROR, Severity.WARNING):
+        if number := severities.count(severity):
+            return plural(number, severity.value), _STYLE[severity]
+    return "good", "green"
+
+
+def _group(group: Group) -> Text:
     from rich.text import Text  # noqa: PLC0415
 
-    where = " ".join(part for part in (finding.platform, finding.path) if part)
-    text = Text(f"{finding.severity.value} {finding.code}", style=_STYLE[finding.severity])
-    differs = f"expected {_safe(finding.expected)}, found {_safe(finding.found)}"
-    text.append(
-        f" {_safe(where)}: {differs}\n  {finding.remedy}",
-        style="default",
-    )
+    text = Text()
+    text.append(f"{group.finding.severity.value}[{group.finding.code}]", style=_STYLE[group.finding.severity])
+    text.append(f" {printable(where(group))}".rstrip(), style="bold")
+    for name, value in _details(group):
+        text.append(f"\n  {name:<9}", style="dim")
+        text.append(printable(value))
     return text
 
 
-def _verdict(report: Report) -> str:
-    errors = sum(finding.severity is Severity.ERROR for finding in report.all_findings)
-    parts = [f"{len(report.platforms)} platforms", f"{errors} errors"]
+def where(group: Group) -> str:
+    """The platforms and the path that a finding is about."""
+    return " ".join(part for part in (", ".join(group.platforms), group.finding.path) if part)
+
+
+def _details(group: Group) -> Iterable[tuple[str, str]]:
+    one = group.finding
+    yield "expected", one.expected
+    yield "found", one.found
+    if one.severity is not Severity.ALLOWED:
+        yield "mend", one.remedy
+    if one.reason:
+        yield "policy", one.reason
+
+
+def summary(report: Report) -> str:
+    """One line: what was judged, and how many findings of each kind there are."""
+    counts = [plural(report.count(severity), severity.value) for severity in list(Severity)[:3]]
+    told = f"{plural(len(report.platforms), 'platform')}, {plural(report.judged, 'file')} judged"
+    parts = [*counts]
+    if report.count(Severity.ALLOWED):
+        parts.append(f"{report.count(Severity.ALLOWED)} allowed by policy")
     if report.undecided:
-        parts.append(f"{report.undecided} undecided")
+        parts.append(f"{report.undecided} cannot be told")
     if report.attestations:
-        parts.append(f"{report.attestations} attestations not judged")
-    return ", ".join(parts)
+        parts.append(f"{plural(report.attestations, 'attestation')} not judged")
+    return f"{told}: {', '.join(parts)}"
 
 
-def _safe(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def _summary(report: Report) -> Text:
+    from rich.text import Text  # noqa: PLC0415
+
+    return Text(summary(report), style="bold green" if report.ok else "bold red")
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,91 @@
+"""Which programs a command line or a shell script names, as far as it can be told without running it."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from gopherwhale.dockerfile.shell import commands
+
+SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
+# Programs whose arguments are a command again.
+LAUNCHERS: Final = frozenset(
+    {
+        *("catatonit", "chpst", "dumb-init", "env", "exec", "gosu", "ionice", "nice", "nohup", "setpriv"),
+        *("setsid", "stdbuf", "su-exec", "time", "timeout", "tini", "tini-static", "docker-init", "xargs"),
+    }
+)
+# Of these, the ones whose first argument is that command, unless it is an option.
+_PLAIN_LAUNCHERS: Final = frozenset({"dumb-init", "env", "nohup", "setsid", "tini"})
+_BUILTINS: Final = frozenset(
+    {
+        *("!", ".", ":", "[", "[[", "alias", "bg", "break", "case", "cd", "command", "continue", "do"),
+        *("done", "echo", "elif", "else", "esac", "eval", "exec", "exit", "export", "false", "fg", "fi"),
+        *("for", "function", "getopts", "hash", "if", "in", "jobs", "kill", "let", "local", "popd"),
+        *("printf", "pushd", "pwd", "read", "readonly", "return", "select", "set", "shift", "shopt"),
+        *("source", "test", "then", "time", "times", "trap", "true", "type", "typeset", "ulimit", "umask"),
+        *("unalias", "unset", "until", "wait", "while", "{", "}", "(", ")"),
+    }
+)
+_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./+@-]+")
+_MAX_SCRIPT: Final = 256 * 1024
+
+
+def shell_command(words: Sequence[str]) -> str:
+    """The script behind `sh -c`, or empty where the words are no such call."""
+    if not words or posixpath.basename(words[0]) not in SHELLS:
+        return ""
+    for number, word in enumerate(words[1:-1], 1):
+        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
+            return words[number + 1]
+        if not word.startswith("-") and word not in SHELLS:
+            return ""
+    return ""
+
+
+def launched(words: Sequence[str]) -> str:
+    """The program that a launcher (`tini -- app`) is to start; empty where that is not certain."""
+    if not words or posixpath.basename(words[0]) not in LAUNCHERS:
+        return ""
+    rest = list(words[1:])
+    if "--" in rest:
+        rest = rest[rest.index("--") + 1 :]
+    elif posixpath.basename(words[0]) not in _PLAIN_LAUNCHERS or any(w.startswith("-") for w in rest[:1]):
+        # An option may take a value, and gosu takes a user: which word is the program is not told.
+        return ""
+    rest = [word for word in rest if not _ASSIGNMENT.fullmatch(word)]
+    return rest[0] if rest else ""
+
+
+def env_program(argument: str) -> str:
+    """The program that `#!/usr/bin/env ARGUMENT` runs; empty where it is not told for certain."""
+    words = argument.removeprefix("-S").removeprefix("--split-string=").split()
+    words = [word for word in words if not _ASSIGNMENT.fullmatch(word)]
+    return words[0] if words and not words[0].startswith("-") else ""
+
+
+def first_program(script: str) -> str:
+    """The program that a shell's script starts first; empty where it is the shell's own or not plain."""
+    for command in commands(script[:_MAX_SCRIPT]):
+        if command.words:
+            word = command.words[0].text
+            plain = _PLAIN.fullmatch(word) and not word.startswith("-")
+            return word if plain and word not in _BUILTINS else ""
+    return ""
+
+
+def named(script: str) -> tuple[str, ...]:
+    """Every word of a script that may name a program: paths, and what stands where a command does."""
+    found: dict[str, None] = {}
+    for command in commands(script[:_MAX_SCRIPT]):
+        words = [word.text for word in command.words]
+        while words and (words[0] in _BUILTINS or words[0] in LAUNCHERS):
+            found[words.pop(0)] = None
+        candidates = words[:1] + [word for word in words[1:] if word.startswith("/")]
+        found.update(dict.fromkeys(candidates))
+    return tuple(
+        word for word in found if _PLAIN.fullmatch(word) and word not in _BUILTINS and word[0] != "-"
+    )
