@@ -136,12 +136,33 @@ COMMANDS: Final = (
             *_BUILD,
             _INSECURE,
             Flag(
+                name="also-push-to",
+                kind="list",
+                help="a further registry/name for the same tags (repeatable)",
+                setting="also_push_to",
+            ),
+            Flag(name="layout", kind="text", help="push the image of this layout, verified; build nothing"),
+            Flag(name="dry-run", kind="switch", help="build, verify, show what would be sent; send nothing"),
+            Flag(
+                name="if-unmoved",
+                kind="switch",
+                help="move no tag that somebody else moved meanwhile",
+                setting="if_unmoved",
+            ),
+            Flag(
+                name="overwrite-tags",
+                kind="switch",
+                help="let a version's tag become another image",
+                setting="overwrite_tags",
+            ),
+            Flag(
                 name="allow-dirty",
                 kind="switch",
                 help="push a tree with uncommitted changes",
                 setting="allow_dirty",
             ),
         ),
+        own=("layout", "dry_run"),
     ),
     Command(
         name="login",

@@ -8,27 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from gopherwhale.errors import UsageError, VerificationError
+from gopherwhale.errors import VerificationError
 
 # The pipeline stands above these and says so line by line; an adapter has no such line.
-from gopherwhale.oci.documents import Descriptor, encode  # noqa: TID251
-from gopherwhale.oci.files import write_atomically  # noqa: TID251
+from gopherwhale.oci.documents import Descriptor  # noqa: TID251
 from gopherwhale.oci.layout import REF_NAME, Layout, LayoutWriter, writing  # noqa: TID251
-from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251
+from gopherwhale.plan import ImagePlan  # noqa: TID251
 from gopherwhale.platforms import Platform
 from gopherwhale.verify.codes import Severity  # noqa: TID251
 
 if TYPE_CHECKING:
     # What speaks to a registry costs 70 ms to import, and a build pushes nothing.
-    from gopherwhale.oci.push import PushResult  # noqa: TID251
-    from gopherwhale.oci.registry import RegistryClient  # noqa: TID251
     from gopherwhale.verify.findings import Report  # noqa: TID251
     from gopherwhale.verify.image import Wanted  # noqa: TID251
 
-RECEIPT: Final = "receipt.json"
 Say = Callable[[str], None]
 
 
@@ -135,31 +130,6 @@ def wanted(image: ImagePlan, *, revision: str = "") -> Wanted:
     )
 
 
-def check_may_push(plan: Plan) -> None:
-    """Refuse a push that could not be repeated or has nowhere to go, before anything is built.
-
-    Raises:
-        UsageError: The tree is dirty, or an image has no repository or no tag.
-    """
-    revision = plan.revision
-    if revision and revision.dirty and not plan.allow_dirty:
-        raise UsageError(
-            f"the tree has uncommitted changes: {', '.join(revision.dirty)}",
-            hint="commit or stash them, or push with --allow-dirty",
-        )
-    for image in plan.images:
-        if image.repository is None:
-            raise UsageError(
-                f"the image {image.name!r} has no repository to be pushed to",
-                hint='set `repository = "registry/name"` in gopherwhale.toml, or give --repository',
-            )
-        if not image.tags:
-            raise UsageError(
-                f"the image {image.name!r} has no tag",
-                hint="commit first (tags come from git), or give --tag",
-            )
-
-
 def refuse_unless_verified(report: Report) -> None:
     """Stop where a report holds an error.
 
@@ -176,50 +146,13 @@ def refuse_unless_verified(report: Report) -> None:
         )
 
 
-def publish(image: ImagePlan, plan: Plan, client: RegistryClient, say: Say) -> PushResult:
-    """Push an image's layout as it is and write the receipt.
+def standing(image: ImagePlan) -> Built:
+    """The image's layout as a build that took no work.
 
     Raises:
-        RegistryError: The registry failed; no tag has moved.
-        AuthenticationError: The registry refuses us.
+        LayoutError: There is none.
     """
-    from gopherwhale.oci.push import push  # noqa: PLC0415, TID251
-
-    assert image.repository is not None, "check_may_push comes first"  # noqa: S101 -- for the type checker
-    result = push(Layout(image.layout), image.repository, image.tags, client=client, say=say)
-    receipt = receipt_of(image, plan, result, datetime.now(UTC))
-    write_atomically(image.layout / RECEIPT, encode(receipt) + b"\n")
-    return result
-
-
-def receipt_of(image: ImagePlan, plan: Plan, result: PushResult, now: datetime) -> dict[str, Any]:
-    """What a push published, as JSON can hold it."""
-    revision = plan.revision
-    return {
-        "schema": 1,
-        "image": image.name,
-        "repository": result.repository,
-        "digest": result.digest,
-        "mediaType": result.media_type,
-        "size": result.size,
-        "tags": [{"reference": tag.reference, "digest": tag.digest} for tag in result.tags],
-        "manifests": [
-            {
-                "digest": manifest.digest,
-                "mediaType": manifest.media_type,
-                "size": manifest.size,
-                "platform": manifest.platform,
-                "attestation": manifest.attestation,
-            }
-            for manifest in result.manifests
-        ],
-        "platforms": [str(platform) for platform in image.platforms],
-        "revision": image.revision,
-        "dirty": bool(revision and revision.dirty),
-        "source_date": image.source_date,
-        "pushed": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "blobs_sent": result.blobs_sent,
-        "blobs_present": result.blobs_present,
-        "bytes_sent": result.bytes_sent,
-        "seconds": round(result.seconds, 3),
-    }
+    work = tuple(
+        PlatformWork(platform=platform, cached=0, built=0, seconds=0.0) for platform in image.platforms
+    )
+    return Built(root=Layout(image.layout).root, engine="none", seconds=0.0, work=work)

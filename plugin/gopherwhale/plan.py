@@ -31,6 +31,7 @@ class ImagePlan:
     Attributes:
         name: The image's name in this repository, and of its folder below `dist`.
         repository: Where it goes; None while no repository is set.
+        also: Further repositories that get the same.
         platforms: What is built, in this order, and what must be delivered.
         tags: What will point at it.
         labels: For the config of every platform.
@@ -45,6 +46,7 @@ class ImagePlan:
     name: str
     root: Path
     repository: Reference | None
+    also: tuple[Reference, ...]
     platforms: tuple[Platform, ...]
     tags: tuple[str, ...]
     labels: Mapping[str, str]
@@ -56,10 +58,24 @@ class ImagePlan:
     timeout: int
     settings: ImageSettings
 
+    @property
+    def repositories(self) -> tuple[Reference, ...]:
+        """Everywhere it goes, the first one first."""
+        return (self.repository, *self.also) if self.repository else ()
+
     def for_local_use(self, platform: Platform) -> ImagePlan:
         """The same image for one platform, in a layout of its own, to be loaded into Docker."""
         layout = self.layout.parent / ".local" / f"{self.name}-{platform.slug}"
         return replace(self, platforms=(platform,), layout=layout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushPlan:
+    """How a push is done; see the settings of the same names."""
+
+    jobs: int
+    if_unmoved: bool
+    overwrite_tags: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +86,7 @@ class Plan:
     revision: Revision | None
     allow_dirty: bool
     access: Access
+    push: PushPlan
 
     def to_document(self) -> dict[str, Any]:
         """What `docker.plan --format json` prints, without the commands."""
@@ -107,7 +124,17 @@ def make(
         if not only or name in only
     )
     _refuse_shared_tags(images)
-    return Plan(images=images, revision=revision, allow_dirty=settings.allow_dirty, access=settings.access())
+    return Plan(
+        images=images,
+        revision=revision,
+        allow_dirty=settings.allow_dirty,
+        access=settings.access(),
+        push=PushPlan(
+            jobs=settings.push_jobs,
+            if_unmoved=settings.if_unmoved,
+            overwrite_tags=settings.overwrite_tags,
+        ),
+    )
 
 
 def source_date_of(
@@ -133,12 +160,14 @@ def _image(
     settings: Settings, name: str, image: ImageSettings, revision: Revision | None, source_date: int
 ) -> ImagePlan:
     repository = references.parse(image.repository) if image.repository else None
+    also = tuple(references.parse(further) for further in image.also_push_to)
     default_branch = settings.default_branch or (revision.default_branch if revision else "")
     labels = {**_standard_labels(name, revision, source_date), **image.labels}
     return ImagePlan(
         name=name,
         root=settings.root,
         repository=repository,
+        also=also,
         platforms=image.platforms,
         tags=tags.resolve(image.tags, revision, default_branch, source_date),
         labels=labels,
@@ -177,11 +206,14 @@ def _build_args(image: ImageSettings, revision: Revision | None, source_date: in
 def _refuse_shared_tags(images: Iterable[ImagePlan]) -> None:
     seen: dict[tuple[str, str], str] = {}
     for image in images:
-        for tag in image.tags if image.repository else ():
-            key = (image.repository.name if image.repository else "", tag)
+        if len(set(image.repositories)) != len(image.repositories):
+            raise UsageError(
+                f"the image {image.name!r} names a repository twice", hint="look at `also_push_to`"
+            )
+        for key in ((place.name, tag) for place in image.repositories for tag in image.tags):
             if seen.setdefault(key, image.name) != image.name:
                 raise UsageError(
-                    f"the images {seen[key]!r} and {image.name!r} would both be {key[0]}:{tag}",
+                    f"the images {seen[key]!r} and {image.name!r} would both be {key[0]}:{key[1]}",
                     hint="give each [images.NAME] its own repository or tags",
                 )
 
@@ -190,6 +222,7 @@ def _image_document(image: ImagePlan) -> dict[str, Any]:
     return {
         "name": image.name,
         "repository": str(image.repository) if image.repository else "",
+        "also_push_to": [str(further) for further in image.also],
         "tags": list(image.tags),
         "platforms": [str(platform) for platform in image.platforms],
         "labels": dict(image.labels),

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from gopherwhale.console import Console, human_size
 from gopherwhale.oci.documents import Manifest
 from gopherwhale.oci.layout import Layout, walk
-from gopherwhale.pipeline import RECEIPT, Built
+from gopherwhale.pipeline import Built
 from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform
+from gopherwhale.publishing import RECEIPT
 
 if TYPE_CHECKING:
     from gopherwhale.oci.push import PushResult
+    from gopherwhale.oci.survey import Content, Presence
 
 
 def plan_lines(image: ImagePlan, commands: Sequence[Sequence[str]]) -> list[str]:
@@ -89,6 +91,47 @@ def built_document(image: ImagePlan, built: Built) -> dict[str, Any]:
     }
 
 
+def survey_lines(image: ImagePlan, content: Content, present: Sequence[Presence]) -> list[str]:
+    """What a push would send, for people: by repository, then by blob, document and tag."""
+    digest = content.root[0].digest
+    lines = [f"{image.name}: {digest}; nothing was sent"]
+    for state in present:
+        there = len(content.blobs) - len(state.blobs)
+        lines.append(
+            f"  {state.target.name}: {len(state.blobs)} blobs to send ({human_size(state.bytes_missing)}),"
+            f" {there} there already; {len(state.documents)} manifests to put"
+        )
+        lines += [f"    blob {blob.digest} ({human_size(blob.size)})" for blob in state.blobs.values()]
+        lines += [f"    manifest {descriptor.digest}" for descriptor, _ in state.documents]
+        lines += [f"    tag {tag}: {_move(now, digest)}" for tag, now in state.tags.items()]
+    return lines
+
+
+def _move(now: str, digest: str) -> str:
+    if now == digest:
+        return "points there already"
+    return f"would move from {now}" if now else "would be new"
+
+
+def survey_document(content: Content, present: Sequence[Presence]) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "repositories": [
+            {
+                "repository": state.target.name,
+                "blobs": [{"digest": blob.digest, "size": blob.size} for blob in state.blobs.values()],
+                "bytes": state.bytes_missing,
+                "manifests": [descriptor.digest for descriptor, _ in state.documents],
+                "tags": [
+                    {"tag": tag, "now": now, "moves": now != content.root[0].digest}
+                    for tag, now in state.tags.items()
+                ],
+            }
+            for state in present
+        ]
+    }
+
+
 def pushed_table(image: ImagePlan, result: PushResult, console: Console) -> str:
     """What a push published: each tag and the digest it points at."""
     rows = [(tag.reference, tag.digest) for tag in result.tags]
@@ -102,6 +145,7 @@ def pushed_document(image: ImagePlan, result: PushResult) -> dict[str, Any]:
     """The same for machines; the receipt says all of it."""
     return {
         "repository": result.repository,
+        "also": list(result.also),
         "tags": [tag.reference for tag in result.tags],
         "receipt": str(image.layout / RECEIPT),
         "blobs_sent": result.blobs_sent,

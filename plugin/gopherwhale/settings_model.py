@@ -23,6 +23,7 @@ from gopherwhale.settings_types import (
     PlatformEnvironment,
     Platforms,
     Ports,
+    Repositories,
     Repository,
     Table,
     User,
@@ -109,6 +110,9 @@ class ImageSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     repository: Repository = Field("", description="registry/name to push to")
+    also_push_to: Repositories = Field(
+        (), description="further repositories, of any registry, that get the same image and tags"
+    )
     platforms: Platforms = Field(platforms.PRESETS["default"], description="platforms or presets")
     engine: EngineName = Field("auto", description="what builds the image")
     context: Inside = Field(".", description="the build's context, a folder")
@@ -148,6 +152,13 @@ class Settings(BaseModel):
         (), description="hosts of other domains that may see a registry's credential to give a token"
     )
     allow_dirty: bool = Field(default=False, description="push a tree with uncommitted changes")
+    push_jobs: int = Field(4, ge=1, le=32, description="requests that a push has under way at once")
+    if_unmoved: bool = Field(
+        default=False, description="move no tag that somebody else moved while this run was building"
+    )
+    overwrite_tags: bool = Field(
+        default=False, description="let a version's tag (1.2.3), once published, become another image"
+    )
     timeout: int = Field(3600, ge=1, le=86400, description="seconds a build may take")
     images: dict[str, ImageSettings]
 

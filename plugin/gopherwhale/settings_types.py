@@ -136,3 +136,4 @@ OnePlatform = Annotated[
 ]
 PlatformEnvironment = Annotated[dict[str, BuildEnvironment], BeforeValidator(_by_platform)]
 Repository = Annotated[str, AfterValidator(_repository)]
+Repositories = Annotated[tuple[Repository, ...], BeforeValidator(_words)]

@@ -247,7 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
         if request.method != "HEAD":
             self.wfile.write(reply.body if fault.cut_answer is None else reply.body[: fault.cut_answer])
         if fault.cut_answer is not None:
-            self._cut()
+            self._cut(gently=True)
         if int(headers.get("content-length", "0")) > len(reply.body) and request.method != "HEAD":
             # It promises more than there is: the client shall see the end.
             self.close_connection = True
@@ -259,10 +259,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _cut(self) -> None:
-        """End the connection at once, without the farewell that TCP gives otherwise."""
+    def _cut(self, *, gently: bool = False) -> None:
+        """End the connection at once: with a reset, or so that what was sent still arrives."""
         self.wfile.flush()
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if gently:
+            self.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # The socket itself is closed when its files are.
         self.connection.close()
         self.close_connection = True
         raise _Cut

@@ -28,6 +28,7 @@ class MemoryRegistry(ThreadingHTTPServer):
         tags: By repository and tag.
         uploads: Open uploads by identifier.
         partial: What a cut request brought is kept, and the upload goes on; else it is lost.
+        connections: How many were made.
         relative: Locations are relative.
         ignores_ranges: Content-Range is not looked at, as by the distribution project's registry.
     """
@@ -39,6 +40,7 @@ class MemoryRegistry(ThreadingHTTPServer):
         """Take a free port; hold nothing."""
         super().__init__(("127.0.0.1", 0), _Handler)
         self.address = f"127.0.0.1:{self.server_address[1]}"
+        self.connections = 0
         self.reset()
 
     def reset(self) -> None:
@@ -60,6 +62,11 @@ class MemoryRegistry(ThreadingHTTPServer):
             return all(self.complete(name, child["digest"]) for child in document["manifests"])
         parts = (document["config"], *document["layers"])
         return all((name, part["digest"]) in self.blobs for part in parts)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Count the connection, and serve it in a thread of its own."""
+        self.connections += 1
+        super().process_request(request, client_address)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients that are cut off are what tests are about."""

@@ -2,31 +2,85 @@
 
 from __future__ import annotations
 
-from gopherwhale import pipeline, results
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gopherwhale import pipeline, publishing, results, unfinished
 from gopherwhale.app.building import cross_build_one
 from gopherwhale.app.request import Request, resolve
-from gopherwhale.errors import ExitCode
+from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.registry import RegistryClient
+from gopherwhale.pipeline import Built
+from gopherwhale.plan import ImagePlan, Plan
 from gopherwhale.verify.report import render
 
 
-def push(request: Request) -> ExitCode:
-    """Cross-build, verify, push the verified bytes, and move the tags last."""
+def push(request: Request, layout: str = "", *, dry_run: bool = False) -> ExitCode:
+    """Cross-build, verify, push the verified bytes, and move the tags last.
+
+    Args:
+        request: What was asked for.
+        layout: A layout to push as it is, in place of a build.
+        dry_run: Show what would be sent, and send nothing.
+    """
     _, made = resolve(request)
-    pipeline.check_may_push(made)
+    if layout:
+        made = _with_layout(made, request.start / layout)
+    publishing.check_may_push(made, built=bool(layout))
     console = request.console
-    built = [cross_build_one(image, request) for image in made.images]
-    reports = [pipeline.verify(image, console.say) for image in made.images]
-    for report in reports:
-        if not report.ok:
-            print(render(report, color=False, width=console.width), file=console.err)
-        pipeline.refuse_unless_verified(report)
     with RegistryClient.from_environment(request.environment, made.access) as client:
-        pushed = [pipeline.publish(image, made, client, console.say) for image in made.images]
+        unmoved = publishing.tags_now(made, client)
+        built = [_built(image, made, request, given=bool(layout)) for image in made.images]
+        _verify(made.images, request)
+        if dry_run:
+            return _show_dry_run(made, built, client, request)
+        # Tags move when every image is in its place.
+        waiting = [publishing.publish(image, made, client, console.say, unmoved) for image in made.images]
+        pushed = [publication.finish() for publication in waiting]
     done = list(zip(made.images, built, pushed, strict=True))
     text = "\n".join(results.pushed_table(image, result, console) for image, _, result in done)
     documents = [
         {**results.built_document(image, b), **results.pushed_document(image, r)} for image, b, r in done
     ]
     console.show(text, {"schema": 1, "images": documents})
+    return ExitCode.GOOD
+
+
+def _with_layout(plan: Plan, layout: Path) -> Plan:
+    if len(plan.images) != 1:
+        raise UsageError(
+            "--layout is one image, and there are several here", hint="choose one with --image NAME"
+        )
+    # Of which commit it is, nobody has said.
+    return replace(plan, images=(replace(plan.images[0], layout=layout, revision=""),))
+
+
+def _built(image: ImagePlan, plan: Plan, request: Request, *, given: bool) -> Built:
+    if given:
+        return pipeline.standing(image)
+    if unfinished.goes_on(image, plan):
+        request.console.say(
+            f"{image.name}: the last push did not end; its layout is this plan's and is not built again"
+        )
+        return pipeline.standing(image)
+    return cross_build_one(image, request)
+
+
+def _verify(images: Sequence[ImagePlan], request: Request) -> None:
+    console = request.console
+    for report in [pipeline.verify(image, console.say) for image in images]:
+        if not report.ok:
+            print(render(report, color=False, width=console.width), file=console.err)
+        pipeline.refuse_unless_verified(report)
+
+
+def _show_dry_run(plan: Plan, built: Sequence[Built], client: RegistryClient, request: Request) -> ExitCode:
+    found = [publishing.survey(image, plan, client) for image in plan.images]
+    lines: list[str] = []
+    documents = []
+    for image, one, (content, present) in zip(plan.images, built, found, strict=True):
+        lines += results.survey_lines(image, content, present)
+        documents.append({**results.built_document(image, one), **results.survey_document(content, present)})
+    request.console.show("\n".join(lines), {"schema": 1, "dry_run": True, "images": documents})
     return ExitCode.GOOD

@@ -1,29 +1,33 @@
-"""Move an image's exact bytes to a registry: blobs, manifests by digest, the index by digest, tags last."""
+"""Move an image's exact bytes to registries: blobs everywhere, manifests everywhere, tags everywhere."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO, Final, cast
+from functools import partial
 
-from gopherwhale.oci.body import BlobBody
-from gopherwhale.oci.documents import Descriptor, Index, Manifest
-from gopherwhale.oci.layout import walk
+from gopherwhale.oci.documents import INDEX_TYPES, Descriptor, Index, Manifest
 from gopherwhale.oci.registry import RegistryClient
-from gopherwhale.oci.source import ImageSource, check_blob
+from gopherwhale.oci.sending import JOBS, Choices, Say, Sending
+from gopherwhale.oci.source import ImageSource
+from gopherwhale.oci.survey import Content, Document, Presence, look, read_content
+from gopherwhale.oci.tagging import PushedTag, TagRules, move_tags
+from gopherwhale.oci.workers import side_by_side
 from gopherwhale.references import Reference
 
-_SIDE_BY_SIDE: Final = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class PushedTag:
-    """A tag, and the digest that it points at now."""
-
-    reference: str
-    digest: str
+__all__ = [
+    "JOBS",
+    "Brought",
+    "Choices",
+    "PushResult",
+    "PushedManifest",
+    "PushedTag",
+    "TagRules",
+    "bring",
+    "check_tags",
+    "push",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +47,20 @@ class PushResult:
 
     Attributes:
         repository: Registry and name.
+        also: The further repositories.
         digest: The image's root.
         media_type: Of the root.
         size: Bytes of all distinct blobs.
-        blobs_sent: Blobs that the registry did not have.
-        blobs_present: Blobs that it had.
+        blobs_sent: Blobs that a registry did not have, and that were not mounted; over all repositories.
+        blobs_present: Blobs that were there, or were mounted.
         bytes_sent: Bytes of the blobs sent.
         seconds: From the first request to the last tag.
-        manifests: Everything that was put by digest, children first.
-        tags: Every tag that was moved.
+        manifests: Every document of the image, children first.
+        tags: Every tag, in every repository.
     """
 
     repository: str
+    also: tuple[str, ...]
     digest: str
     media_type: str
     size: int
@@ -72,9 +78,10 @@ def push(
     tags: Sequence[str],
     *,
     client: RegistryClient,
-    say: Callable[[str], None] = lambda _line: None,
+    say: Say = lambda _line: None,
+    choices: Choices | None = None,
 ) -> PushResult:
-    """Push an image; a tag moves only when everything that it points at is in place.
+    """Push an image; a tag moves only when all that it points at is in place, in every repository.
 
     Args:
         source: Where the image is.
@@ -82,82 +89,112 @@ def push(
         tags: The tags to move, at the end.
         client: The registry client.
         say: Takes lines of progress.
+        choices: Further repositories, bounds and rules.
 
     Raises:
         LayoutError: The source does not hold what its descriptors say.
-        RegistryError: The registry failed; no tag has moved.
-        AuthenticationError: The registry refuses us.
+        UsageError: A tag may not be moved.
+        RegistryError: A registry failed; no tag has moved, or the message says which.
+        AuthenticationError: A registry refuses us.
     """
+    return bring(source, target, tags, client=client, say=say, choices=choices).tag()
+
+
+def bring(
+    source: ImageSource,
+    target: Reference,
+    tags: Sequence[str],
+    *,
+    client: RegistryClient,
+    say: Say = lambda _line: None,
+    choices: Choices | None = None,
+) -> Brought:
+    """Bring an image to its repositories, all but its tags; arguments and errors as of `push`."""
     started = time.monotonic()
-    documents = list(walk(source))
-    blobs = _blobs(documents)
-    sent = _push_blobs(source, target, blobs, client, say)
-    for descriptor, document in documents:
-        there = target.with_digest(descriptor.digest)
-        if client.head_manifest(there) != descriptor.digest:
-            client.put_manifest(there, document.raw, document.media_type)
-    root, document = documents[-1]
-    moved = []
-    for tag in tags:
-        reference = target.with_tag(tag)
-        client.put_manifest(reference, document.raw, document.media_type)
-        say(f"tagged {reference}")
-        moved.append(PushedTag(reference=str(reference), digest=root.digest))
-    return PushResult(
-        repository=target.name,
-        digest=root.digest,
-        media_type=document.media_type,
-        size=sum(blob.size for blob in blobs),
-        blobs_sent=len(sent),
-        blobs_present=len(blobs) - len(sent),
-        bytes_sent=sum(blob.size for blob in sent),
+    choices = choices or Choices()
+    content = read_content(source)
+    targets = (target, *choices.also)
+    for one in targets:
+        client.will_write(one)
+    present = look(content, targets, tags, client, choices.jobs)
+    check_tags(content, present, choices.rules)
+    sent = Sending(source=source, present=present, client=client, say=say, choices=choices).send()
+    _put_documents(present, client, choices)
+    return Brought(
+        content=content,
+        present=present,
+        sent=sent,
         seconds=time.monotonic() - started,
-        manifests=tuple(_pushed(descriptor, found) for descriptor, found in documents),
-        tags=tuple(moved),
+        client=client,
+        say=say,
+        rules=choices.rules,
     )
 
 
-def _blobs(documents: Sequence[tuple[Descriptor, Index | Manifest]]) -> list[Descriptor]:
-    found: dict[str, Descriptor] = {}
-    for _, document in documents:
-        if isinstance(document, Manifest):
-            found.update((part.digest, part) for part in (*document.layers, document.config))
-    return list(found.values())
+def check_tags(content: Content, present: Sequence[Presence], rules: TagRules) -> None:
+    """Refuse a push whose tags may not be moved; errors as of `TagRules.check`."""
+    for reference, now in _moves(present):
+        rules.check(reference, now, content.root[0].digest)
 
 
-def _push_blobs(
-    source: ImageSource,
-    target: Reference,
-    blobs: Sequence[Descriptor],
-    client: RegistryClient,
-    say: Callable[[str], None],
-) -> list[Descriptor]:
-    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-        work = {pool.submit(_push_blob, source, target, blob, client, say): blob for blob in blobs}
-        done, waiting = wait(work, return_when=FIRST_EXCEPTION)
-        for future in waiting:
-            future.cancel()
-        return [work[future] for future in work if future in done and future.result()]
+def _moves(present: Sequence[Presence]) -> list[tuple[Reference, str]]:
+    return [(state.target.with_tag(tag), now) for state in present for tag, now in state.tags.items()]
 
 
-def _push_blob(
-    source: ImageSource,
-    target: Reference,
-    blob: Descriptor,
-    client: RegistryClient,
-    say: Callable[[str], None],
-) -> bool:
-    # What the registry has is still checked here: a layout that lies is not half right.
-    check_blob(source, blob)
-    if client.has_blob(target, blob):
-        return False
-    say(f"sending {blob.digest} ({blob.size} bytes)")
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """An image that is in its repositories, by digest; `tag` ends the push."""
 
-    def opened(offset: int, length: int) -> IO[bytes]:
-        return cast("IO[bytes]", BlobBody(source, blob, offset, length))
+    content: Content
+    present: Sequence[Presence]
+    sent: Sequence[Descriptor]
+    seconds: float
+    client: RegistryClient
+    say: Say
+    rules: TagRules
 
-    client.put_blob(target, blob, opened)
-    return True
+    def tag(self) -> PushResult:
+        """Move the tags, in every repository.
+
+        Raises:
+            UsageError: A version's tag would be overwritten.
+            RegistryError: A registry failed; no tag has moved, or the message says which.
+        """
+        started = time.monotonic()
+        root, document = self.content.root
+        moved = move_tags(_moves(self.present), root.digest, document, self.client, self.rules)
+        for tag in moved:
+            self.say(f"{'already' if tag.previous == tag.digest else 'tagged'} {tag.reference}")
+        first, *also = (state.target.name for state in self.present)
+        return PushResult(
+            repository=first,
+            also=tuple(also),
+            digest=root.digest,
+            media_type=document.media_type,
+            size=self.content.size,
+            blobs_sent=len(self.sent),
+            blobs_present=len(self.content.blobs) * len(self.present) - len(self.sent),
+            bytes_sent=sum(blob.size for blob in self.sent),
+            seconds=self.seconds + time.monotonic() - started,
+            manifests=tuple(_pushed(*found) for found in self.content.documents),
+            tags=tuple(moved),
+        )
+
+
+def _put_documents(present: Sequence[Presence], client: RegistryClient, choices: Choices) -> None:
+    """Put manifests by digest, side by side, and then the indexes above them, in order."""
+
+    def put(target: Reference, document: Document) -> bool:
+        client.put_manifest(target.with_digest(document[0].digest), document[1].raw, document[1].media_type)
+        choices.note(target.name, document[0].digest)
+        return True
+
+    missing = [(state.target, document) for state in present for document in state.documents]
+    images = [pair for pair in missing if pair[1][1].media_type not in INDEX_TYPES]
+    side_by_side([partial(put, *pair) for pair in images], choices.jobs, client.cancel)
+    for pair in missing:
+        if pair[1][1].media_type in INDEX_TYPES:
+            put(*pair)
 
 
 def _pushed(descriptor: Descriptor, document: Index | Manifest) -> PushedManifest:

@@ -59,9 +59,13 @@ class RegistryClient:
         """End waits and attempts: each request under way fails at its next step."""
         self._transport.cancelled.set()
 
-    def renew(self) -> None:
-        """Take up work again after `cancel`."""
-        self._transport.cancelled.clear()
+    def check(self) -> None:
+        """Fail where the run was cancelled.
+
+        Raises:
+            RegistryError: It was.
+        """
+        self._transport.check()
 
     def will_write(self, target: Reference) -> None:
         """Say that this run writes to a repository, so that one token is asked for and not two."""

@@ -63,7 +63,10 @@ class Answer:
             RegistryError: It is longer than `bound` bytes.
         """
         try:
-            data = self.read_some(bound + 1)
+            data = b""
+            # One read may be short, and only the next one tells that it was.
+            while len(data) <= bound and (part := self.read_some(bound + 1 - len(data))):
+                data += part
             # At its end the connection is free for the next request; with more to come it is not.
             if len(data) <= bound:
                 self.raw.release_conn()
@@ -160,6 +163,15 @@ class Transport:
             self.rest(attempt, answer)
         raise AssertionError("the last attempt returns or raises")
 
+    def check(self) -> None:
+        """Fail where the run was cancelled.
+
+        Raises:
+            RegistryError: It was.
+        """
+        if self.cancelled.is_set():
+            raise RegistryError("given up: another part of this run has failed")
+
     def rest(self, attempt: int, answer: Answer | None = None) -> None:
         """Wait before another attempt: as long as the answer says, else longer each time.
 
@@ -187,8 +199,7 @@ class Transport:
         waiting = self._busy_until.get(origin(url), 0.0) - self.clock()
         if waiting > 0:
             self._pause(waiting)
-        if self.cancelled.is_set():
-            raise RegistryError(f"{shown(url)}: given up, another part of this run has failed")
+        self.check()
 
     def close(self) -> None:
         """Close every connection."""

@@ -34,6 +34,7 @@ CHUNK: Final = 16 * 1024 * 1024
 _LEAST_CHUNK: Final = 1024 * 1024
 _BAD_REQUEST: Final = 400
 _TOO_LARGE: Final = 413
+_TOO_MANY: Final = 429
 _RANGE_NOT_SATISFIABLE: Final = 416
 _STREAM: Final = {"Content-Type": "application/octet-stream"}
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,19})")
@@ -97,10 +98,11 @@ class Upload:
             try:
                 self._once(opener)
             except (_StartAgainError, ConnectionLost) as error:
+                answer = getattr(error, "answer", None)
                 if attempt == TRIES:
                     raise RegistryError(f"{error.problem}, after {attempt} attempts") from None
-                self.session.transport.rest(attempt, getattr(error, "answer", None))
-                if self._has():
+                self.session.transport.rest(attempt, answer)
+                if answer is None and self._has():
                     # The answer was lost and not the blob.
                     return
             else:
@@ -125,6 +127,9 @@ class Upload:
         if done.status == _TOO_LARGE:
             self._chunk = max(CHUNK, self._least(begun))
             raise _StartAgainError(str(failure(done, self.target, text, self.descriptor.digest)))
+        if done.status == _TOO_MANY:
+            # It was not even looked at: the same upload may be tried again.
+            self._begun = begun
         self._end(done, text, restartable=False)
 
     def _begin(self) -> Answer:

@@ -1,0 +1,183 @@
+"""From a verified layout to tags that point at it: push, receipt, and the notes in between.
+
+The second half of the one path, and like the first it knows no front end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from gopherwhale.errors import UsageError
+
+# It stands above these and says so line by line; an adapter has no such line.
+from gopherwhale.oci.documents import encode  # noqa: TID251
+from gopherwhale.oci.files import write_atomically  # noqa: TID251
+from gopherwhale.oci.layout import Layout  # noqa: TID251
+from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251
+from gopherwhale.unfinished import Notes  # noqa: TID251
+
+if TYPE_CHECKING:
+    # What speaks to a registry costs 70 ms to import, and whoever reads a receipt's name pushes nothing.
+    from gopherwhale.oci.push import Brought, PushResult  # noqa: TID251
+    from gopherwhale.oci.registry import RegistryClient  # noqa: TID251
+    from gopherwhale.oci.survey import Content, Presence  # noqa: TID251
+
+RECEIPT: Final = "receipt.json"
+Say = Callable[[str], None]
+
+
+def check_may_push(plan: Plan, *, built: bool = False) -> None:
+    """Refuse a push that could not be repeated or has nowhere to go, before anything is built.
+
+    Args:
+        plan: Of the run.
+        built: The images are built already: the tree does not matter.
+
+    Raises:
+        UsageError: The tree is dirty, or an image has no repository or no tag.
+    """
+    revision = plan.revision
+    if revision and revision.dirty and not plan.allow_dirty and not built:
+        raise UsageError(
+            f"the tree has uncommitted changes: {', '.join(revision.dirty)}",
+            hint="commit or stash them, or push with --allow-dirty",
+        )
+    for image in plan.images:
+        if image.repository is None:
+            raise UsageError(
+                f"the image {image.name!r} has no repository to be pushed to",
+                hint='set `repository = "registry/name"` in gopherwhale.toml, or give --repository',
+            )
+        if not image.tags:
+            raise UsageError(
+                f"the image {image.name!r} has no tag",
+                hint="commit first (tags come from git), or give --tag",
+            )
+
+
+def survey(image: ImagePlan, plan: Plan, client: RegistryClient) -> tuple[Content, list[Presence]]:
+    """What a push of the image's layout would send, and which tags it would move; it sends nothing.
+
+    Raises:
+        UsageError: A tag may not be moved.
+        RegistryError: A registry failed.
+    """
+    from gopherwhale.oci.push import TagRules, check_tags  # noqa: PLC0415, TID251
+    from gopherwhale.oci.survey import look, read_content  # noqa: PLC0415, TID251
+
+    content = read_content(Layout(image.layout))
+    present = look(content, image.repositories, image.tags, client, plan.push.jobs)
+    check_tags(content, present, TagRules(overwrite=plan.push.overwrite_tags))
+    return content, present
+
+
+def tags_now(plan: Plan, client: RegistryClient) -> dict[str, str] | None:
+    """Where the tags point before anything is built, for a plan that moves none which others moved."""
+    from gopherwhale.oci.survey import look_at_tags  # noqa: PLC0415, TID251
+
+    if not plan.push.if_unmoved:
+        return None
+    found: dict[str, str] = {}
+    for image in plan.images:
+        found |= look_at_tags(image.repositories, image.tags, client)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """An image that is in its repositories, and untagged still."""
+
+    image: ImagePlan
+    plan: Plan
+    brought: Brought
+    notes: Notes
+
+    def finish(self) -> PushResult:
+        """Move its tags and write the receipt.
+
+        Raises:
+            RegistryError: A registry failed; no tag has moved, or the message says which.
+            UsageError: The image is published, and the receipt cannot be written.
+        """
+        result = self.brought.tag()
+        receipt = self.image.layout / RECEIPT
+        try:
+            write_atomically(
+                receipt, encode(receipt_of(self.image, self.plan, result, datetime.now(UTC))) + b"\n"
+            )
+            self.notes.end()
+        except OSError as error:
+            raise UsageError(
+                f"{result.repository}@{result.digest} is pushed and tagged, but {receipt} cannot be written:"
+                f" {error.strerror or error}"
+            ) from None
+        return result
+
+
+def publish(
+    image: ImagePlan, plan: Plan, client: RegistryClient, say: Say, unmoved: Mapping[str, str] | None = None
+) -> Publication:
+    """Bring an image's layout, as it is, to its repositories; `finish` tags it.
+
+    Args:
+        image: What is pushed.
+        plan: Of the run; its other images lend blobs that are the same.
+        client: The registry client.
+        say: Takes lines of progress.
+        unmoved: What `tags_now` said.
+
+    Raises:
+        RegistryError: A registry failed; no tag has moved.
+        AuthenticationError: A registry refuses us.
+    """
+    from gopherwhale.oci.push import Choices, TagRules, bring  # noqa: PLC0415, TID251
+
+    notes = Notes.begin(image, plan)
+    first, *also = image.repositories
+    before = plan.images[: plan.images.index(image)] if image in plan.images else ()
+    choices = Choices(
+        also=tuple(also),
+        jobs=plan.push.jobs,
+        rules=TagRules(overwrite=plan.push.overwrite_tags, unmoved=unmoved),
+        lenders=tuple(place for other in before for place in other.repositories),
+        note=notes.done,
+    )
+    brought = bring(Layout(image.layout), first, image.tags, client=client, say=say, choices=choices)
+    return Publication(image=image, plan=plan, brought=brought, notes=notes)
+
+
+def receipt_of(image: ImagePlan, plan: Plan, result: PushResult, now: datetime) -> dict[str, Any]:
+    """What a push published, as JSON can hold it."""
+    revision = plan.revision
+    return {
+        "schema": 1,
+        "image": image.name,
+        "repository": result.repository,
+        "also": list(result.also),
+        "digest": result.digest,
+        "mediaType": result.media_type,
+        "size": result.size,
+        "tags": [{"reference": tag.reference, "digest": tag.digest} for tag in result.tags],
+        "manifests": [
+            {
+                "digest": manifest.digest,
+                "mediaType": manifest.media_type,
+                "size": manifest.size,
+                "platform": manifest.platform,
+                "attestation": manifest.attestation,
+            }
+            for manifest in result.manifests
+        ],
+        "platforms": [str(platform) for platform in image.platforms],
+        "revision": image.revision,
+        "dirty": bool(revision and revision.dirty),
+        "source_date": image.source_date,
+        "pushed": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "blobs_sent": result.blobs_sent,
+        "blobs_present": result.blobs_present,
+        "bytes_sent": result.bytes_sent,
+        "seconds": round(result.seconds, 3),
+    }

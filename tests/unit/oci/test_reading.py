@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from gopherwhale.errors import AuthenticationError, GopherwhaleError, LayoutError, RegistryError
+from gopherwhale.oci.documents import OCI_INDEX, OCI_LAYER, Descriptor, digest_of, encode
+from gopherwhale.oci.registry import RegistryClient, RegistrySource
+from gopherwhale.oci.source import check_blob, read_document
+from gopherwhale.references import Reference
+from tests.faults.proxy import Fault, Proxy, Reply, Request, broken_off, flipped, longer, truncated
+from tests.faults.registry import MemoryRegistry
+
+DATA = bytes(range(256)) * 1024
+BLOB = Descriptor(media_type=OCI_LAYER, digest=digest_of(DATA), size=len(DATA))
+RAW = encode({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []})
+
+
+@pytest.fixture
+def stocked(memory: MemoryRegistry) -> MemoryRegistry:
+    """A registry with one blob and one index, tagged `v1`."""
+    memory.blobs["acme/hello", BLOB.digest] = DATA
+    memory.manifests["acme/hello", digest_of(RAW)] = (OCI_INDEX, RAW)
+    memory.tags["acme/hello", "v1"] = digest_of(RAW)
+    return memory
+
+
+def read(client: RegistryClient, target: Reference) -> bytes:
+    with client.open_blob(target, BLOB) as stream:
+        return stream.read()
+
+
+@pytest.mark.usefixtures("stocked")
+def test_a_blob_is_read_whole_and_in_parts(client: RegistryClient, target: Reference, proxy: Proxy) -> None:
+    """One request, exactly the bytes, and nothing after them."""
+    assert read(client, target) == DATA
+    with client.open_blob(target, BLOB) as stream:
+        assert (stream.read(10), stream.read(0), len(stream.read(300_000)), stream.read(1)) == (
+            *(DATA[:10], b""),
+            *(len(DATA) - 10, b""),
+        )
+    assert proxy.kinds() == ["GET blob", "GET blob"]
+
+
+@pytest.mark.usefixtures("stocked")
+@pytest.mark.parametrize("honours", [True, False])
+def test_01_a_blob_that_breaks_off_is_read_on_by_range(
+    client: RegistryClient, target: Reference, proxy: Proxy, *, honours: bool
+) -> None:
+    """Each break is made good by a request for the rest, or read past by one for the whole."""
+
+    def script(request: Request) -> Fault | None:
+        if not honours and "range" in request.headers:
+            return Fault(reply=Reply(200, DATA), cut_answer=210_000 if request.number < 4 else None)
+        return Fault(cut_answer=70_000) if request.number < 4 else None
+
+    proxy.script = script
+    assert read(client, target) == DATA
+    ranges = [request.headers.get("range", "") for request in proxy.seen]
+    assert ranges[0] == ""
+    assert all(later.startswith("bytes=") for later in ranges[1:])
+    if honours:
+        assert len(ranges) == 4
+
+
+FAULTS: dict[str, Callable[[Reply], Reply]] = {
+    "altered": flipped,
+    "truncated": truncated,
+    "longer": longer,
+    "broken off": broken_off,
+    "empty": lambda reply: Reply(reply.status),
+    "another part": lambda reply: Reply(206, reply.body[5:], {"content-range": "bytes 5-9/99"}),
+}
+
+
+@pytest.mark.usefixtures("stocked")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_01_a_blob_with_other_bytes_is_an_error(
+    client: RegistryClient, target: Reference, proxy: Proxy, fault: str
+) -> None:
+    """Altered, truncated or longer: host and digest are named, and no bytes pass for the blob."""
+    proxy.script = lambda _request: Fault(alter=FAULTS[fault])
+    with pytest.raises(RegistryError) as caught:
+        read(client, target)
+    assert target.registry in str(caught.value)
+    assert BLOB.digest in str(caught.value)
+    # An answer of half of what is left each time comes to nothing in the end, too.
+    assert len(proxy.seen) <= (30 if fault == "broken off" else 6)
+
+
+@pytest.mark.usefixtures("stocked")
+@pytest.mark.parametrize("by", ["tag", "digest"])
+@pytest.mark.parametrize("fault", ["altered", "truncated", "longer", "broken off", "empty"])
+def test_01_a_manifest_with_other_bytes_is_an_error(
+    client: RegistryClient, target: Reference, proxy: Proxy, fault: str, by: str
+) -> None:
+    """A manifest is what its digest says, whether we or the registry name it."""
+    proxy.script = lambda _request: Fault(
+        alter=lambda reply: Reply(
+            (changed := FAULTS[fault](reply)).status,
+            changed.body,
+            {"docker-content-digest": digest_of(RAW), **changed.headers},
+        )
+    )
+    reference = target.with_tag("v1") if by == "tag" else target.with_digest(digest_of(RAW))
+    with pytest.raises(RegistryError) as caught:
+        client.get_manifest(reference)
+    assert target.registry in str(caught.value)
+
+
+@pytest.mark.usefixtures("stocked")
+def test_01_a_manifest_that_breaks_off_once_is_asked_for_again(
+    client: RegistryClient, target: Reference, proxy: Proxy
+) -> None:
+    """One broken answer costs one more request."""
+    proxy.script = lambda request: Fault(alter=broken_off) if request.number == 1 else None
+    assert client.get_manifest(target.with_tag("v1")) == (RAW, OCI_INDEX)
+    assert len(proxy.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "error", "waited"),
+    [
+        ([503, 503], None, [1.0, 2.0]),
+        ([500] * 9, RegistryError, [1.0, 2.0, 4.0, 8.0]),
+        ([401], AuthenticationError, []),
+        ([403], AuthenticationError, []),
+        ([404], RegistryError, []),
+        ([400], RegistryError, []),
+        ([408, 502, 504], None, [1.0, 2.0, 4.0]),
+        ([429] * 9, RegistryError, [1.0, 2.0, 4.0, 8.0]),
+    ],
+)
+@pytest.mark.usefixtures("stocked")
+def test_06_what_passes_is_tried_again_and_nothing_else(
+    client: RegistryClient,
+    target: Reference,
+    proxy: Proxy,
+    waits: list[float],
+    answers: list[int],
+    error: type[GopherwhaleError] | None,
+    waited: list[float],
+) -> None:
+    """Five attempts, exponential, on 408, 429, 500, 502, 503 and 504; no other 4xx is ever retried."""
+    left = list(answers)
+    proxy.script = lambda _request: Fault(reply=Reply(left.pop(0))) if left else None
+    if error is None:
+        assert client.get_manifest(target.with_tag("v1"))[0] == RAW
+    else:
+        with pytest.raises(error) as caught:
+            client.get_manifest(target.with_tag("v1"))
+        assert str(answers[0]) in str(caught.value) or answers[0] == 401
+        assert target.registry in str(caught.value)
+    assert len(proxy.seen) == len(waited) + 1
+    assert waits == waited
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("99999", 60.0),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 60.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("soon", 1.0),
+        ("-5", 1.0),
+        ("1e9", 1.0),
+    ],
+)
+@pytest.mark.usefixtures("stocked")
+def test_06_retry_after_is_honoured_with_a_cap(
+    client: RegistryClient, target: Reference, proxy: Proxy, waits: list[float], asked: str, waited: float
+) -> None:
+    """Seconds or a date; a minute at the most; nonsense is our own back-off."""
+    refusal = Fault(reply=Reply(503, b"", {"retry-after": asked}))
+    proxy.script = lambda request: refusal if request.number == 1 else None
+    client.get_manifest(target.with_tag("v1"))
+    assert waits == [waited]
+
+
+@pytest.mark.usefixtures("stocked")
+def test_12_a_registry_s_type_must_be_the_document_s(
+    client: RegistryClient, target: Reference, proxy: Proxy
+) -> None:
+    """CVE-2021-41190: a Content-Type that is not the document's own mediaType is refused."""
+    typed = {"content-type": "application/vnd.oci.image.manifest.v1+json"}
+    proxy.script = lambda _request: Fault(alter=lambda reply: Reply(200, reply.body, typed))
+    source = RegistrySource(client, target.with_tag("v1"))
+    from gopherwhale.oci.layout import walk  # noqa: PLC0415
+
+    with pytest.raises(LayoutError):
+        list(walk(source))
+
+
+@pytest.mark.usefixtures("stocked")
+def test_14_a_manifest_without_end_is_a_bounded_error(
+    client: RegistryClient, target: Reference, proxy: Proxy
+) -> None:
+    """Over four mebibytes nothing is read on, and an error's text is bounded too."""
+    proxy.script = lambda _request: Fault(reply=Reply(200, b" " * (5 * 1024 * 1024)))
+    with pytest.raises(RegistryError, match="more than 4194304 bytes"):
+        client.get_manifest(target.with_tag("v1"))
+    proxy.script = lambda _request: Fault(reply=Reply(400, b"x" * (1024 * 1024)))
+    with pytest.raises(RegistryError, match="more than 65536 bytes"):
+        client.get_manifest(target.with_tag("v1"))
+
+
+@pytest.mark.usefixtures("stocked")
+def test_14_a_compressed_answer_is_not_unpacked(
+    client: RegistryClient, target: Reference, proxy: Proxy
+) -> None:
+    """CVE-2025-66471: we ask for identity, and what comes encoded is just other bytes."""
+    import gzip  # noqa: PLC0415
+
+    packed = gzip.compress(b"\0" * 10_000_000)
+    proxy.script = lambda _request: Fault(reply=Reply(200, packed, {"content-encoding": "gzip"}))
+    with pytest.raises(RegistryError):
+        read(client, target)
+    assert proxy.seen[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    "said", ["sha256:../../x", "sha256:" + "A" * 64, "sha256:" + "a" * 63, "md5:" + "a" * 32, "x", "-rf"]
+)
+@pytest.mark.usefixtures("stocked")
+def test_15_a_malformed_digest_of_a_registry_goes_no_further(
+    client: RegistryClient, target: Reference, proxy: Proxy, said: str
+) -> None:
+    """CVE-2024-3727: it is refused before any path or URL is made of it."""
+    proxy.script = lambda _request: Fault(
+        alter=lambda reply: Reply(reply.status, reply.body, {**reply.headers, "docker-content-digest": said})
+    )
+    for ask in (client.head_manifest, client.get_manifest):
+        with pytest.raises(RegistryError, match="unusable digest"):
+            ask(target.with_tag("v1"))
+
+
+@pytest.mark.usefixtures("stocked")
+def test_a_registry_that_says_no_digest_is_asked_for_the_bytes(
+    client: RegistryClient, target: Reference, proxy: Proxy
+) -> None:
+    """A HEAD without Docker-Content-Digest is made good by a GET."""
+    proxy.script = lambda _request: Fault(
+        alter=lambda reply: Reply(reply.status, reply.body, {"content-type": OCI_INDEX})
+    )
+    assert client.head_manifest(target.with_tag("v1")) == digest_of(RAW)
+
+
+def test_a_missing_blob_is_the_image_s_fault(client: RegistryClient, target: Reference) -> None:
+    """A repository that lacks a blob of its image holds a damaged image."""
+    with pytest.raises(LayoutError, match=BLOB.digest):
+        read(client, target)
+
+
+@pytest.mark.usefixtures("stocked")
+def test_a_registry_is_a_source_like_any_other(client: RegistryClient, target: Reference) -> None:
+    """Its blobs pass the checks that every source's pass."""
+    source = RegistrySource(client, target.with_tag("v1"))
+    check_blob(source, BLOB)
+    assert read_document(source, source.root) == RAW
+
+
+@pytest.mark.usefixtures("stocked")
+def test_one_connection_serves_many_requests(
+    client: RegistryClient, target: Reference, memory: MemoryRegistry
+) -> None:
+    """An answer that was read leaves its connection to the next request."""
+    direct = Reference(registry=memory.address, repository="acme/hello")
+    before = memory.connections
+    for _ in range(5):
+        assert client.has_blob(direct, BLOB)
+        assert client.head_manifest(direct.with_tag("v1"))
+        assert client.head_manifest(direct.with_tag("none")) == ""
+        assert client.get_manifest(direct.with_tag("v1"))
+        assert read(client, direct) == DATA
+    assert memory.connections == before + 1
+    assert target.registry != direct.registry
