@@ -42,8 +42,11 @@ __all__ = [
 FILE_NAME: Final = "gopherwhale.toml"
 PREFIX: Final = "GOPHERWHALE_"
 _MAX_FILE: Final = 1024 * 1024
-# Variables with our prefix that are no settings: they steer our own tests, or hold a credential.
-_RESERVED: Final = re.compile(r"REQUIRE_ENGINE|TESTBED|CASES|(REGISTRY|USERNAME|PASSWORD)(_[A-Z0-9_]+)?")
+# Variables with our prefix that are no settings: they steer our own tests, turn off a cache, or
+# hold a credential.
+_RESERVED: Final = re.compile(
+    r"REQUIRE_ENGINE|TESTBED|CASES|NO_CACHE|(REGISTRY|USERNAME|PASSWORD)(_[A-Z0-9_]+)?"
+)
 
 # Tables of an image's settings that are joined key by key; in a variable, their name is a prefix.
 _TABLES: Final[Mapping[str, type[BaseModel]]] = {"go": GoSettings, "verify": VerifySettings}

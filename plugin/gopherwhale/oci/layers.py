@@ -14,9 +14,9 @@ from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.source import CHUNK, ImageSource, refuse_other
 from gopherwhale.oci.tar import Content, Member, TarReader
 from gopherwhale.oci.tar_header import TarError
+from gopherwhale.oci.zstd_frames import Frames, begins_frame
 
 _GZIP: Final = b"\x1f\x8b"
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
 # What containerd and skopeo do not read as a layer either, but a user may well have packed so.
 _FOREIGN: Final = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
 _MAGIC: Final = 6
@@ -179,7 +179,7 @@ def decompress(stream: Packed, what: str) -> Iterator[bytes]:
     try:
         if head.startswith(_GZIP):
             yield from _gunzip(head, stream, what)
-        elif head.startswith(_ZSTD):
+        elif begins_frame(head):
             yield from _unzstd(head, stream, what)
         else:
             yield head
@@ -208,7 +208,8 @@ def _gunzip(head: bytes, stream: Packed, what: str) -> Iterator[bytes]:
 def _unzstd(head: bytes, stream: Packed, what: str) -> Iterator[bytes]:
     import zstandard  # noqa: PLC0415 -- only a layer that needs it pays for it
 
-    joined = cast("IO[bytes]", _Joined(head, stream))
+    frames = Frames()
+    joined = cast("IO[bytes]", _Joined(head, stream, frames))
     with zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).stream_reader(
         joined, read_size=CHUNK, read_across_frames=True
     ) as reader:
@@ -217,12 +218,18 @@ def _unzstd(head: bytes, stream: Packed, what: str) -> Iterator[bytes]:
                 yield chunk
         except zstandard.ZstdError as error:
             raise LayoutError(f"{what} cannot be unpacked: {str(error)[:120]}") from None
+    if not frames.whole:
+        raise LayoutError(f"{what} breaks off in the middle of its zstd stream")
 
 
 class _Joined:
-    def __init__(self, head: bytes, rest: Packed) -> None:
-        self._head, self._rest = head, rest
+    """The stream again from its start, its frames followed."""
+
+    def __init__(self, head: bytes, rest: Packed, frames: Frames) -> None:
+        self._head, self._rest, self._frames = head, rest, frames
 
     def read(self, size: int) -> bytes:
         data, self._head = self._head, b""
-        return data or self._rest.read(size)
+        data = data or self._rest.read(size)
+        self._frames.feed(data)
+        return data

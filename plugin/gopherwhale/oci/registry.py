@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -198,9 +199,9 @@ class RegistrySource:
         """The reference, with its scheme."""
         return f"docker://{self.reference}"
 
-    @property
+    @functools.cached_property
     def root(self) -> Descriptor:
-        """The descriptor of what the reference points at now."""
+        """The descriptor of what the reference points at, asked once: a tag that moves moves for the next run."""
         raw, media_type = self.client.get_manifest(self.reference)
         self._known[digest_of(raw)] = raw
         return Descriptor(media_type=media_type, digest=digest_of(raw), size=len(raw))
