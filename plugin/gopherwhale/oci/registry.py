@@ -201,7 +201,7 @@ class RegistrySource:
 
     @functools.cached_property
     def root(self) -> Descriptor:
-        """The descriptor of what the reference points at, asked once: a tag that moves moves for the next run."""
+        """The descriptor of what the reference points at, asked once."""
         raw, media_type = self.client.get_manifest(self.reference)
         self._known[digest_of(raw)] = raw
         return Descriptor(media_type=media_type, digest=digest_of(raw), size=len(raw))
