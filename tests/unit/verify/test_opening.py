@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gopherwhale.errors import LayoutError, RegistryError
-from gopherwhale.oci.documents import Descriptor
+from gopherwhale.oci.documents import OCI_CONFIG, Descriptor
 from gopherwhale.verify import cache as cache_module
 from gopherwhale.verify.cache import LayerCache
 from gopherwhale.verify.contents import read_contents
@@ -96,7 +96,7 @@ def test_layers_and_diff_ids_must_be_as_many() -> None:
     config = json.loads(source.blobs[json.loads(source.blobs[entry.digest])["config"]["digest"]])
     config["rootfs"]["diff_ids"] = []
     document = json.loads(source.blobs[entry.digest])
-    document["config"] = source.put(json.dumps(config).encode()).to_document()
+    document["config"] = source.put(json.dumps(config).encode(), OCI_CONFIG).to_document()
     entry = source.put(json.dumps(document).encode(), entry.media_type, "linux/amd64")
     (found,) = open_images(source, [entry])
     assert "has 1 layers, but its config names 0" in str(found)
