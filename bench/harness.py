@@ -70,7 +70,10 @@ class Comparison:
         title: One line that says what work it is.
         contenders: Who does it.
         targets: What is to be shown.
-        rounds: How often each runs, at the least 5 unless the run is quick.
+        rounds: How often each runs.
+        warm_up: Whether an uncounted round comes first.
+        series: The plot in which this comparison is one point, for work that grows.
+        at: How much work it is, in that plot.
     """
 
     name: str
@@ -78,6 +81,9 @@ class Comparison:
     contenders: Sequence[Contender]
     targets: Sequence[Target] = ()
     rounds: int = 5
+    warm_up: bool = True
+    series: str = ""
+    at: int = 0
 
 
 @dataclass(kw_only=True)
@@ -133,6 +139,8 @@ class Result:
         return {
             "name": self.comparison.name,
             "title": self.comparison.title,
+            "series": self.comparison.series,
+            "at": self.comparison.at,
             "contenders": [
                 {"name": name, "failed": outcome.failed, "figures": outcome.figures}
                 for name, outcome in self.outcomes.items()
@@ -163,7 +171,7 @@ def compare(comparison: Comparison, say: Say, *, rounds: int | None = None) -> R
     """
     outcomes = {contender.name: Outcome() for contender in comparison.contenders}
     total = rounds or comparison.rounds
-    for number in range(total + 1):
+    for number in range(0 if comparison.warm_up else 1, total + 1):
         said = []
         for contender in comparison.contenders:
             outcome = outcomes[contender.name]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 _LOOK: Final = 0.02
 _TIMEOUT: Final = 1800.0
@@ -65,6 +65,50 @@ def run(commands: Sequence[Command], *, side_by_side: bool = False) -> Measured:
             running = [_Running(command, stack) for command in batch]
             peaks += [one.finish() for one in running]
     return Measured(seconds=time.perf_counter() - started, peak_bytes=max(peaks, default=0))
+
+
+class Serving:
+    """A server beside the contenders, for a block; it is ended by its own process.
+
+    Args:
+        command: Starts it.
+        pattern: What it prints when it serves; the first group is the block's value.
+    """
+
+    def __init__(self, command: Command, pattern: str) -> None:
+        """Keep what to start."""
+        self._command, self._pattern = command, re.compile(pattern)
+
+    def __enter__(self) -> str:
+        """Start it and wait until it serves.
+
+        Raises:
+            Failed: It ended, or printed something else.
+        """
+        self._process = subprocess.Popen(
+            list(self._command.arguments),
+            cwd=self._command.folder,
+            env=dict(self._command.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        line = self._output.readline(_SHOWN).decode(errors="replace")
+        found = self._pattern.search(line)
+        if found is None:
+            self.__exit__()
+            raise Failed(f"{self._command.arguments[0]} does not serve: {line.strip()}")
+        return found[1]
+
+    @property
+    def _output(self) -> IO[bytes]:
+        return cast("IO[bytes]", self._process.stdout)
+
+    def __exit__(self, *_error: object) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(_TIMEOUT)
+        self._output.close()
 
 
 class _Running:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from bench import starting
+from bench import article, gate, growth, starting
 from bench.harness import Comparison
 from bench.measuring import Failed
 from bench.workbench import Workbench
 
 # Each makes its comparisons one by one, so that what a comparison leaves on disk can go before the next.
-SUITES: Final[Mapping[str, Callable[[Workbench], Iterable[Comparison]]]] = {"starting": starting.comparisons}
+SUITES: Final[Mapping[str, Callable[[Workbench], Iterable[Comparison]]]] = {
+    "starting": starting.comparisons,
+    "article": article.comparisons,
+    "gate": gate.comparisons,
+    "growth": growth.comparisons,
+}
 
 
 def comparisons(bench: Workbench, only: tuple[str, ...]) -> Iterator[Comparison]:

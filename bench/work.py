@@ -21,27 +21,30 @@ package main
 
 import (
 	"fmt"
-	"net/http"
+	"os"
 )
 
 func main() {
-	fmt.Println("binary NUMBER", http.StatusOK)
+	fmt.Println("binary NUMBER of", os.Args[0])
 }
 """
 
 
-def scaffold(bench: Workbench, name: str, repository: str = "registry.example.com/acme/hello") -> Path:
+def scaffold(
+    bench: Workbench, name: str, repository: str = "registry.example.com/acme/hello", **answers: str
+) -> Path:
     """The repository of the template's defaults, committed.
 
     Args:
         bench: The run.
         name: Of its folder, so that comparisons stay out of each other's way.
         repository: Where its image goes.
+        answers: Other answers than the template's defaults.
     """
     folder = bench.scratch(name)
     shutil.rmtree(folder)
     folder.mkdir()
-    root = bake(folder)
+    root = bake(folder, **answers)
     settings = root / "gopherwhale.toml"
     lines = settings.read_text().splitlines()
     lines = [f'repository = "{repository}"' if line.startswith("repository") else line for line in lines]
@@ -51,22 +54,32 @@ def scaffold(bench: Workbench, name: str, repository: str = "registry.example.co
 
 
 def real_program(bench: Workbench, name: str, repository: str = "registry.example.com/acme/ko") -> Path:
-    """A program that people use, of over 100 modules, from the Go module proxy, committed.
+    """A program that people use, of over 100 modules, with settings for two platforms, committed.
 
     Raises:
-        Failed: The proxy does not give it.
+        Failed: The module proxy does not give it.
     """
-    folder = bench.scratch(name) / "ko"
-    shutil.rmtree(folder, ignore_errors=True)
-    said = bench.peers.ask("go", "mod", "download", "-json", f"{REAL}@{REAL_VERSION}")
-    shutil.copytree(json.loads(said)["Dir"], folder)
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+    folder = module(bench, name, REAL, REAL_VERSION)
     platforms = '"linux/amd64", "linux/arm64"'
     settings = _SETTINGS.format(repository=repository, platforms=platforms)
     (folder / "gopherwhale.toml").write_text(settings)
     (folder / ".gitignore").write_text("/dist/\n")
     commit(bench, folder)
+    return folder
+
+
+def module(bench: Workbench, name: str, path: str, version: str) -> Path:
+    """A module's sources from the Go module proxy, in a folder that can be written.
+
+    Raises:
+        Failed: The module proxy does not give it.
+    """
+    folder = bench.scratch(name) / Path(path).name
+    shutil.rmtree(folder, ignore_errors=True)
+    said = bench.peers.ask("go", "mod", "download", "-json", f"{path}@{version}")
+    shutil.copytree(json.loads(said)["Dir"], folder)
+    for file in (folder, *folder.rglob("*")):
+        file.chmod(file.stat().st_mode | stat.S_IWUSR)
     return folder
 
 

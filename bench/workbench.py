@@ -49,8 +49,8 @@ class Workbench:
 
     @cached_property
     def peers(self) -> Peers:
-        """The peers, kept between runs beside the testbed's packages."""
-        return Peers(Places.find(REPOSITORY, os.environ).folder / "peers", self.environment)
+        """The peers, kept between runs."""
+        return Peers(REPOSITORY / ".bench" / "peers", self.environment)
 
     @property
     def registry(self) -> str:

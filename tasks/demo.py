@@ -76,11 +76,12 @@ def run(folder: str, ambient: Mapping[str, str], console: Console) -> None:
     console.show("\n".join([f"     {said}", "", *_next(root)]), {"folder": str(root), "said": said})
 
 
-def bake(folder: Path) -> Path:
+def bake(folder: Path, **answers: str) -> Path:
     """Make the repository of the template's defaults, untouched by the user's own cookiecutter settings.
 
     Args:
         folder: An empty folder; cookiecutter's own files go there too.
+        answers: Instead of the defaults.
     """
     from cookiecutter.main import cookiecutter  # noqa: PLC0415
 
@@ -92,6 +93,7 @@ def bake(folder: Path) -> Path:
     made = cookiecutter(
         str(_REPOSITORY),
         no_input=True,
+        extra_context=answers,
         output_dir=str(folder),
         config_file=str(own / "config.yaml"),
         # They check what a person typed, and greet.

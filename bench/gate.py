@@ -1,0 +1,85 @@
+"""What the gate costs: `docker.push` (build, verify, push, tag) against `docker buildx build --push`."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from bench import work
+from bench.harness import Comparison, Contender, Target
+from bench.measuring import Failed
+from bench.workbench import Workbench
+
+_PLATFORMS: Final = "linux/amd64,linux/arm64"
+_OURS, _PLAIN = "gopherwhale: docker.push", "docker buildx build --push"
+
+
+def comparisons(bench: Workbench) -> Iterator[Comparison]:
+    """A push after one changed line, and one of nothing new."""
+    for name, title, changed in (
+        ("gate-changed", "From one changed line to both tags in a registry", True),
+        ("gate-unchanged", "Pushing again what is there already", False),
+    ):
+        contenders = [_ours(bench, name, changed=changed), _plain(bench, name, changed=changed)]
+        targets = [Target(of=_OURS, to=_PLAIN, at_most=1.1)]
+        yield Comparison(name=name, title=title, contenders=contenders, targets=targets, rounds=5)
+
+
+def _ours(bench: Workbench, name: str, *, changed: bool) -> Contender:
+    repository = f"{bench.registry}/{name}/ours"
+    root = _project(bench, f"{name}-ours", repository)
+    command = bench.ours(
+        *("docker.push", "--engine", "buildx", "--allow-dirty", "--tag", "bench"), folder=root
+    )
+    before, check = _change(root, "ours", changed=changed), _pushed(repository)
+    return Contender(name=_OURS, commands=[command], before=before, check=check)
+
+
+def _plain(bench: Workbench, name: str, *, changed: bool) -> Contender:
+    repository = f"{bench.registry}/{name}/plain"
+    root = _project(bench, f"{name}-plain", repository)
+    command = bench.command(
+        *("docker", "buildx", "build", "--platform", _PLATFORMS, "--push", "--tag", f"{repository}:bench"),
+        *("--build-arg", f"GO_VERSION={_go_version(bench)}", "."),
+        folder=root,
+    )
+    before, check = _change(root, "plain", changed=changed), _pushed(repository)
+    return Contender(name=_PLAIN, commands=[command], before=before, check=check)
+
+
+def _project(bench: Workbench, name: str, repository: str) -> Path:
+    return work.scaffold(bench, name, repository, builder="debian", go_version=_go_version(bench))
+
+
+def _go_version(bench: Workbench) -> str:
+    if bench.testbed is None:
+        raise Failed("no testbed is up: run `invoke testbed.up`")
+    return bench.testbed.go_version
+
+
+def _change(root: Path, who: str, *, changed: bool) -> Callable[[int], None]:
+    def before(number: int) -> None:
+        if changed:
+            work.touch(root / "main.go", f"{number} of {who}")
+
+    return before
+
+
+def _pushed(repository: str) -> Callable[[], None]:
+    """Look whether the tag is there, with both platforms."""
+    registry, _, name = repository.partition("/")
+
+    def check() -> None:
+        address = f"http://{registry}/v2/{name}/manifests/bench"
+        accept = {"Accept": "application/vnd.oci.image.index.v1+json"}
+        request = urllib.request.Request(address, headers=accept)
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- the same
+            manifests = json.load(answer)["manifests"]
+        found = {one["platform"]["architecture"] for one in manifests}
+        if not found >= {"amd64", "arm64"}:
+            raise Failed(f"{repository}:bench has only {', '.join(sorted(found))}")
+
+    return check
