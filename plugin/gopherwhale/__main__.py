@@ -6,7 +6,7 @@ import sys
 
 from invoke import Collection, Program
 
-from gopherwhale.tasks import docker_collection
+from gopherwhale.tasks import docker_collection, repository_tasks
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> None:
     program = Program(
         name="gopherwhale",
         binary="gopherwhale",
-        namespace=Collection(docker_collection()),
+        namespace=Collection(docker_collection(), *repository_tasks()),
         version=version("gopherwhale"),
     )
     program.run(argv if argv is None else ["gopherwhale", *argv])

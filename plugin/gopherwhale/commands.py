@@ -35,10 +35,10 @@ class Flag:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One command of the collection `docker`.
+    """One command.
 
     Attributes:
-        name: Its name behind `docker.`, with dashes.
+        name: Its name in its collection, with dashes.
         summary: One line for lists and help.
         flags: In the order of help.
         function: `module:function` of `gopherwhale.app` that does it.
@@ -179,5 +179,51 @@ COMMANDS: Final = (
             _FORMAT,
         ),
         own=("registry", "username"),
+    ),
+)
+
+_WRITING: Final = (
+    Flag(name="dry-run", kind="switch", help="show what would be written, and write nothing"),
+    Flag(name="yes", kind="switch", help="write without asking"),
+    _FORMAT,
+)
+_TEMPLATE: Final = Flag(
+    name="template", kind="text", help="another template: a folder, a wheel or a git address"
+)
+_ANSWER: Final = Flag(
+    name="answer", kind="list", help="QUESTION=ANSWER for the template, as builder=debian (repeatable)"
+)
+
+# What brings files into a repository, at the console script's top and as invoke's collection `template`.
+REPOSITORY_COMMANDS: Final = (
+    Command(
+        name="init",
+        summary="Give a Go repository that exists the files it lacks.",
+        function="adopting:init",
+        flags=(
+            Flag(name="repository", kind="text", help="registry/name that the image goes to"),
+            Flag(name="package", kind="list", help="a main package to ship, as ./cmd/serve (repeatable)"),
+            _ANSWER,
+            _TEMPLATE,
+            Flag(name="overwrite", kind="list", help="a file to replace by the template's (repeatable)"),
+            Flag(name="force", kind="switch", help="replace every file that the template has"),
+            *_WRITING,
+        ),
+        own=("repository", "package", "answer", "template", "overwrite", "force", "dry_run", "yes"),
+    ),
+    Command(
+        name="update",
+        summary="Bring a repository to a newer template by a three-way merge.",
+        function="updating:update",
+        flags=(
+            _TEMPLATE,
+            Flag(
+                name="old", kind="text", help="the template it was made from, if git has not kept its files"
+            ),
+            _ANSWER,
+            Flag(name="allow-dirty", kind="switch", help="merge into uncommitted changes"),
+            *_WRITING,
+        ),
+        own=("template", "old", "answer", "allow_dirty", "dry_run", "yes"),
     ),
 )

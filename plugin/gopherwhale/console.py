@@ -19,11 +19,13 @@ class Console:
         out: Results; nothing else is ever written there, so that it may be piped.
         err: Progress and errors.
         format: How results are written.
+        ask: Asks a person a question that is answered by yes or no; None where there is nobody to ask.
     """
 
     out: IO[str]
     err: IO[str]
     format: str = "table"
+    ask: Callable[[str], bool] | None = None
 
     @property
     def color(self) -> bool:

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     REGISTRY = 12
     AUTHENTICATION = 13
     MISSING = 14
+    CONFLICT = 15
 
 
 class GopherwhaleError(Exception):

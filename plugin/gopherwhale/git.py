@@ -89,6 +89,41 @@ def read(root: Path, environment: Mapping[str, str], *, ignore: str = "") -> Rev
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """What is known of a repository even before its first commit.
+
+    Attributes:
+        top: Its folder; None where there is no repository.
+        source: As in `Revision`.
+        default_branch: As in `Revision`; else the branch that is checked out; may be empty.
+    """
+
+    top: Path | None
+    source: str = ""
+    default_branch: str = ""
+
+
+def outline(folder: Path) -> Outline:
+    """Ask git for a repository's outline.
+
+    Raises:
+        MissingToolError: There is no git.
+        UsageError: git refuses to answer, as for a folder that another user owns.
+    """
+    if not _looks_like_repository(folder):
+        return Outline(top=None)
+    top = _git(folder, "rev-parse", "--show-toplevel", optional=True).removesuffix("\n")
+    if not top:
+        return Outline(top=None)
+    branch = _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD", optional=True).strip()
+    return Outline(
+        top=Path(top),
+        source=browsable(_git(folder, "remote", "get-url", "origin", optional=True).strip()),
+        default_branch=_default_branch(folder) or branch,
+    )
+
+
 def browsable(remote: str) -> str:
     """Turn a remote's address into an https address without user, password, port of ssh, or `.git`.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from invoke import Argument, Collection, Context, Exit, Task
 
-from gopherwhale.commands import COMMANDS, Command, Flag
+from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS, Command, Flag
 
 if TYPE_CHECKING:
     from gopherwhale.console import Console
@@ -84,9 +84,14 @@ def docker_collection() -> Collection:
     return collection
 
 
+def repository_tasks() -> list[CommandTask]:
+    """The tasks `init` and `update`, which bring the template's files into a repository."""
+    return [_task(command) for command in REPOSITORY_COMMANDS]
+
+
 def namespace() -> Collection:
     """Make the root of a repository's tasks.py, which says `ns = ` and this."""
-    return Collection(docker_collection())
+    return Collection(docker_collection(), Collection("template", *repository_tasks()))
 
 
 def _task(command: Command) -> CommandTask:
@@ -150,7 +155,15 @@ def _console(command: Command, form: str) -> Console:
     choices = next(flag.choices for flag in command.flags if flag.name == "format")
     if form and form not in choices:
         raise UsageError(f"--format {form!r} is not known", hint=f"one of: {', '.join(choices)}")
-    return Console(out=sys.stdout, err=sys.stderr, format=form or choices[0])
+    chosen = form or choices[0]
+    asking = chosen == "table" and sys.stdin.isatty() and sys.stderr.isatty()
+    return Console(out=sys.stdout, err=sys.stderr, format=chosen, ask=_ask if asking else None)
+
+
+def _ask(question: str) -> bool:
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _plain(value: Any) -> Any:

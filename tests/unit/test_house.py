@@ -35,6 +35,9 @@ FORBIDDEN = [
     ("verify/judge.py", "from gopherwhale import pipeline"),
     ("verify/judge.py", "from gopherwhale.settings import load"),
     ("verify/judge.py", "from gopherwhale.tasks import namespace"),
+    ("adopt/survey.py", "from gopherwhale.settings import load"),
+    ("adopt/rendering.py", "from cookiecutter.main import cookiecutter"),
+    ("pipeline.py", "from gopherwhale.adopt import survey"),
 ]
 
 

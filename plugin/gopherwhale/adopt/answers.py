@@ -1,0 +1,269 @@
+"""From what a repository holds to the template's answers, and a line for what was guessed or left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from gopherwhale import references
+from gopherwhale.adopt import gomod
+from gopherwhale.adopt.dockerfile import Recipe
+from gopherwhale.adopt.survey import Program, Survey
+from gopherwhale.errors import UsageError
+
+_MAJOR = re.compile(r"v[0-9]+")
+_NOT_A_NAME = re.compile(r"[^a-z0-9]+")
+_MAX_NAME: Final = 63
+# Folders whose programs serve the repository's own development.
+_ASIDE: Final = frozenset(
+    {
+        "doc",
+        "docs",
+        "e2e",
+        "example",
+        "examples",
+        "hack",
+        "internal",
+        "misc",
+        "script",
+        "scripts",
+        "test",
+        "tests",
+    }
+    | {"tool", "tools"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What git knows of a repository.
+
+    Attributes:
+        source: The remote's address as a browser opens it; may be empty.
+        default_branch: May be empty.
+    """
+
+    source: str = ""
+    default_branch: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """The template's answers for a repository.
+
+    Attributes:
+        answers: By question; `_shape` is what no question asks for.
+        notes: What was guessed or left out, a line each.
+    """
+
+    answers: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What the user said on the command line.
+
+    Attributes:
+        repository: Where the image goes.
+        packages: The main packages to ship, as `./cmd/serve`.
+    """
+
+    repository: str = ""
+    packages: Sequence[str] = ()
+
+
+def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, wishes: Wishes) -> Derived:
+    """Answer the template's questions.
+
+    Args:
+        survey: What the repository holds.
+        facts: What git knows of it.
+        recipe: Its Dockerfile, if it has one.
+        newest_go: The version of Go that the template proposes.
+        wishes: What the user said.
+
+    Raises:
+        UsageError: There is no program, or nothing tells where its image shall go.
+    """
+    notes: list[str] = []
+    chosen = _choose(survey, wishes.packages, notes)
+    path = survey.modules["."].module if "." in survey.modules else chosen[0].import_path
+    # A workspace has no path of its own: it is called as its repository is.
+    whole = path if "." in survey.modules else facts.source.rstrip("/") or survey.root.resolve().name
+    project = _name(_binary(chosen[0].import_path if len(chosen) == 1 else whole))
+    image = _image(wishes.repository, facts.source, path, project, notes)
+    if recipe and len(chosen) > 1:
+        chosen = _started(chosen, recipe, notes)
+    registry, owner = _registry(image)
+    answers = {
+        "project": project,
+        "description": _description(chosen, project),
+        "owner": owner,
+        "registry": registry,
+        "image": image,
+        "module": path,
+        "go_version": _go(survey, recipe, newest_go),
+        "builder": "alpine" if recipe is None or "alpine" in recipe.builder else "debian",
+        "license": survey.license,
+        "default_branch": facts.default_branch or "main",
+        "_shape": _shape(survey, recipe, chosen, project, image),
+    }
+    if recipe and not recipe.is_plain:
+        notes.append(
+            f"engine = buildx: {survey.dockerfile} ends in {recipe.base or 'nothing'}, not in scratch"
+        )
+    return Derived(answers=answers, notes=tuple(notes))
+
+
+def _shape(
+    survey: Survey, recipe: Recipe | None, chosen: list[Program], project: str, image: str
+) -> dict[str, Any]:
+    one = len(chosen) == 1
+    return {
+        "package": chosen[0].package if one else ".",
+        "packages": [_spec(program, project if one else "") for program in chosen] if one or recipe else [],
+        "images": [] if one or recipe else _images(chosen, image, project),
+        "modules": list(survey.modules),
+        "workspace": survey.workspace,
+        "vendored": survey.vendored,
+        "embedded": list(survey.embedded),
+        "ports": list(recipe.ports) if recipe else [],
+        "dockerfile": survey.dockerfile or "Dockerfile",
+        "engine": "auto" if recipe is None or recipe.is_plain else "buildx",
+        # What GitHub runs already tests it; and a workspace has no one module whose tests are all.
+        "tests": "." in survey.modules and not survey.has_workflows,
+    }
+
+
+def _choose(survey: Survey, packages: Sequence[str], notes: list[str]) -> list[Program]:
+    """The programs to ship: those that were named, else the top's and those below `cmd`, else the others."""
+    known = {program.package: program for program in survey.programs}
+    if packages:
+        wanted = [
+            package if package == "." else f"./{package.removeprefix('./').rstrip('/')}"
+            for package in packages
+        ]
+        for package in wanted:
+            if package not in known:
+                listed = ", ".join(known) or "none"
+                raise UsageError(f"--package {package}: no program is there", hint=f"there are: {listed}")
+        return [known[package] for package in dict.fromkeys(wanted)]
+    able = [program for program in survey.programs if not program.cgo]
+    main = [p for p in able if p.folder in (".", p.module) or p.folder.split("/")[-2:-1] == ["cmd"]]
+    main = [p for p in main if not _ASIDE & set(p.folder.split("/"))]
+    chosen = main or [p for p in able if not _ASIDE & set(p.folder.split("/"))] or able
+    if not chosen:
+        raise UsageError(
+            f"no Go program is in {survey.root}" + (" that needs no cgo" if survey.programs else ""),
+            hint="gopherwhale ships programs: a package main with a function main",
+        )
+    left = [program.package for program in survey.programs if program not in chosen]
+    if left:
+        shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")  # noqa: PLR2004
+        notes.append(f"left out: {shown} (--package names what is wanted)")
+    return chosen
+
+
+def _started(chosen: list[Program], recipe: Recipe, notes: list[str]) -> list[Program]:
+    """Of several programs, the one that the Dockerfile starts."""
+    named = [program for program in chosen if _binary(program.import_path) == recipe.program]
+    if not named:
+        notes.append("several programs and one Dockerfile: without Docker, all of them go into one image")
+    return named or chosen
+
+
+def _binary(import_path: str) -> str:
+    """What Go calls a program: the last part of its path that is no major version."""
+    parts = import_path.split("/")
+    return parts[-2] if len(parts) > 1 and _MAJOR.fullmatch(parts[-1]) else parts[-1]
+
+
+def _name(text: str) -> str:
+    name = _NOT_A_NAME.sub("-", text.lower()).strip("-")[:_MAX_NAME].rstrip("-")
+    return name if name[:1].isalpha() else f"app-{name}".rstrip("-")
+
+
+def _spec(program: Program, name: str) -> str:
+    """A program for the setting `packages`, with its place in the image where its own name is another."""
+    return (
+        program.package if not name or _binary(program.import_path) == name else f"{program.package}=/{name}"
+    )
+
+
+def _images(chosen: list[Program], image: str, project: str) -> list[dict[str, Any]]:
+    """An image for each program; those that do not carry the project's name get it in front."""
+    found = []
+    for program in chosen:
+        binary = _binary(program.import_path)
+        name = _name(binary)
+        last = "" if name == project else f"-{name.removeprefix(f'{project}-')}"
+        found.append(
+            {
+                "name": name,
+                "binary": binary,
+                "package": program.package,
+                "packages": [_spec(program, name)],
+                "repository": f"{image}{last}",
+                "table": f"images.{name}.",
+            }
+        )
+    names = [one["name"] for one in found]
+    if twins := [name for name in names if names.count(name) > 1]:
+        raise UsageError(
+            f"several programs are called {twins[0]!r}", hint="name those to ship with --package"
+        )
+    return found
+
+
+def _image(repository: str, source: str, module: str, project: str, notes: list[str]) -> str:
+    if repository:
+        found = references.parse(repository)
+        if found.tag or found.digest:
+            raise UsageError(
+                f"--repository {repository}: it names a tag or digest", hint="gopherwhale chooses the tags"
+            )
+        return found.name
+    parts = urlsplit(source) if source else urlsplit(f"https://{module}")
+    owner = parts.path.strip("/").split("/")[0].lower()
+    if parts.hostname == "github.com" and owner:
+        image = f"ghcr.io/{owner}/{project}"
+    elif parts.hostname == "gitlab.com" and owner:
+        image = f"registry.gitlab.com/{parts.path.strip('/').lower()}"
+    else:
+        raise UsageError(
+            "nothing here tells where the image shall go: there is no remote at GitHub or GitLab",
+            hint="gopherwhale init --repository REGISTRY/NAME",
+        )
+    notes.append(
+        f"the image goes to {image}, as the {'remote' if source else 'module'} has it (--repository)"
+    )
+    return image
+
+
+def _registry(image: str) -> tuple[str, str]:
+    """The template's word for a registry, and the account there."""
+    host, _, path = image.partition("/")
+    owner = path.split("/")[0]
+    if host == "ghcr.io":
+        return "ghcr", owner
+    if host == "docker.io":
+        return "dockerhub", owner
+    return ("ecr" if re.fullmatch(r"\d{12}\.dkr\.ecr.*\.amazonaws\.com(\.cn)?", host) else "other"), owner
+
+
+def _description(chosen: list[Program], project: str) -> str:
+    """The program's own words, where they are plain ones that mean nothing but themselves."""
+    summary = chosen[0].summary if len(chosen) == 1 else ""
+    plain = re.fullmatch(r"[\w .,:;()'/+-]{3,120}", summary)
+    return summary.strip() if plain and summary.strip() == summary else f"{project}, a program in Go"
+
+
+def _go(survey: Survey, recipe: Recipe | None, default: str) -> str:
+    wanted = recipe.go if recipe else ""
+    for module in survey.modules.values():
+        wanted = gomod.newer(gomod.newer(wanted, module.go), module.toolchain)
+    return gomod.newer(default, wanted)

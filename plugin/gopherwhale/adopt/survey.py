@@ -1,0 +1,224 @@
+"""What a Go repository holds: modules, programs, what is vendored or embedded, and which files are there.
+
+Only names and the repository's own files are read, each with a bound; no link is followed out of it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gopherwhale.adopt import gomod, gosource
+from gopherwhale.adopt.gomod import ModFile
+from gopherwhale.errors import UsageError
+
+MAX_FILE: Final = 4 * 1024 * 1024
+_MAX_FILES: Final = 20_000
+_DOCKERFILES: Final = (
+    *("Dockerfile", "Containerfile", "build/Dockerfile", "docker/Dockerfile", "build/package/Dockerfile"),
+)
+# Files that .dockerignore of the template leaves out of a build, which a program may embed all the same.
+_IGNORED: Final = ("LICENSE", "README.md")
+_LICENSES: Final = (
+    ("Apache-2.0", r"Apache License\s+Version 2\.0"),
+    ("BSD-3-Clause", r"Redistribution and use in source and binary forms(?s:.)+Neither the name"),
+    ("MIT", r"Permission is hereby granted, free of charge, to any person(?s:.)+without restriction"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A main package.
+
+    Attributes:
+        folder: From the repository's top, `.` for the top itself.
+        module: The folder of its module, in the same way.
+        import_path: As Go calls it.
+        summary: The first sentence of its comment; may be empty.
+        cgo: Whether it is a program with cgo alone.
+    """
+
+    folder: str
+    module: str
+    import_path: str
+    summary: str
+    cgo: bool
+
+    @property
+    def package(self) -> str:
+        """As the go command takes it."""
+        return "." if self.folder == "." else f"./{self.folder}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A repository.
+
+    Attributes:
+        root: Its top: the folder of go.work, or else of go.mod.
+        workspace: Whether there is a go.work.
+        modules: By folder: those that a build at the top takes part in.
+        programs: In the order of their folders.
+        vendored: Whether the modules that it needs are in its folder `vendor`.
+        embedded: Which of the files that a build does not see are embedded.
+        dockerfile: The recipe that is there; empty where there is none.
+        license: An SPDX identifier of those that the template knows, or `none`.
+        has_workflows: Whether GitHub runs something for it already.
+    """
+
+    root: Path
+    workspace: bool
+    modules: dict[str, ModFile]
+    programs: tuple[Program, ...]
+    vendored: bool
+    embedded: tuple[str, ...]
+    dockerfile: str
+    license: str
+    has_workflows: bool
+
+
+def find_root(start: Path) -> Path:
+    """The folder to adopt: that of the nearest go.mod from `start` upwards, or of a go.work that uses it.
+
+    Raises:
+        UsageError: There is neither.
+    """
+    folders = (start, *start.parents)
+    module = next((folder for folder in folders if (folder / "go.mod").is_file()), None)
+    workspace = next((folder for folder in folders if (folder / "go.work").is_file()), None)
+    if workspace and (module is None or _uses(workspace, module)):
+        return workspace
+    if module is None:
+        raise UsageError(
+            f"{start} is not in a Go repository: no go.mod and no go.work here or above",
+            hint="change into one, or make a new one with cookiecutter",
+        )
+    return module
+
+
+def look(root: Path) -> Survey:
+    """Look at a repository.
+
+    Raises:
+        UsageError: A file cannot be read, or there are too many.
+    """
+    workspace = (root / "go.work").is_file()
+    modules = _modules(root, workspace=workspace)
+    programs: list[Program] = []
+    embedded: set[str] = set()
+    for folder, files in _folders(root, modules):
+        module = max((m for m in modules if _below(folder, m)), key=len, default=None)
+        sources = [
+            gosource.read(text)
+            for name in files
+            if gosource.is_built(name, text := read_text(root / folder / name))
+        ]
+        if module is None:
+            continue
+        embedded |= {name for source in sources for name in _IGNORED if _embeds(source, folder, name)}
+        mains = [source for source in sources if source.package == "main" and source.has_main]
+        if mains:
+            path = modules[module].module
+            below = folder if module == "." else folder.removeprefix(module).lstrip("/") or "."
+            programs.append(
+                Program(
+                    folder=folder,
+                    module=module,
+                    import_path=path if below == "." else f"{path}/{below}",
+                    summary=next((source.summary for source in sources if source.summary), ""),
+                    cgo=all(source.cgo for source in mains),
+                )
+            )
+    return Survey(
+        root=root,
+        workspace=workspace,
+        modules=modules,
+        programs=tuple(programs),
+        vendored=(root / "vendor" / "modules.txt").is_file(),
+        embedded=tuple(sorted(embedded)),
+        dockerfile=next((name for name in _DOCKERFILES if (root / name).is_file()), ""),
+        license=_license(root),
+        has_workflows=any((root / ".github" / "workflows").glob("*.y*ml")),
+    )
+
+
+def _modules(root: Path, *, workspace: bool) -> dict[str, ModFile]:
+    """The modules of the workspace, or the one at the top, and those which these replace others by."""
+    wanted = (
+        [gomod.inside(".", used) for used in gomod.parse(read_text(root / "go.work")).used]
+        if workspace
+        else ["."]
+    )
+    found: dict[str, ModFile] = {}
+    while wanted:
+        folder = wanted.pop()
+        if folder is None or folder in found or not _is_file_inside(root, f"{folder}/go.mod"):
+            continue
+        found[folder] = gomod.parse(read_text(root / folder / "go.mod"))
+        wanted += [gomod.inside(folder, path) for path in found[folder].replaced]
+    return dict(sorted(found.items()))
+
+
+def _folders(root: Path, modules: dict[str, ModFile]) -> Iterator[tuple[str, list[str]]]:
+    """Each folder that may hold a package, with its Go files; other modules' folders are none of ours."""
+    seen = 0
+    for path, folders, names in os.walk(root):
+        here = Path(path).relative_to(root).as_posix()
+        if here != "." and "go.mod" in names and here not in modules:
+            folders.clear()
+            continue
+        folders[:] = sorted(f for f in folders if f not in ("vendor", "testdata") and f[0] not in "._")
+        files = sorted(n for n in names if n.endswith(".go") and (Path(path) / n).is_file())
+        files = [name for name in files if not (Path(path) / name).is_symlink()]
+        seen += len(files)
+        if seen > _MAX_FILES:
+            raise UsageError(
+                f"{root} holds over {_MAX_FILES} Go files", hint="name its programs with --package"
+            )
+        if files:
+            yield here, files
+
+
+def _uses(workspace: Path, module: Path) -> bool:
+    used = gomod.parse(read_text(workspace / "go.work")).used
+    folder = module.relative_to(workspace).as_posix() if module.is_relative_to(workspace) else None
+    return folder is not None and folder in {gomod.inside(".", path) for path in used}
+
+
+def _below(folder: str, module: str) -> bool:
+    return module in (".", folder) or folder.startswith(f"{module}/")
+
+
+def _is_file_inside(root: Path, name: str) -> bool:
+    path = root / name
+    return path.is_file() and path.resolve().is_relative_to(root.resolve())
+
+
+def _embeds(source: gosource.Source, folder: str, name: str) -> bool:
+    return folder == "." and any(fnmatch.fnmatchcase(name, pattern) for pattern in source.embedded)
+
+
+def _license(root: Path) -> str:
+    for name in ("LICENSE", "LICENSE.md", "LICENSE.txt", "COPYING"):
+        if (root / name).is_file():
+            text = read_text(root / name)
+            return next((known for known, pattern in _LICENSES if re.search(pattern, text)), "none")
+    return "none"
+
+
+def read_text(path: Path) -> str:
+    """A file's text; what is beyond the bound is not looked at.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_FILE).decode(errors="replace")
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None

@@ -1,0 +1,147 @@
+"""gopherwhale init: the template's files for a Go repository that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from gopherwhale import git
+from gopherwhale.adopt import answers as deriving
+from gopherwhale.adopt import changes, dockerfile, record, rendering, survey
+from gopherwhale.adopt.answers import Derived, Facts, Wishes
+from gopherwhale.adopt.changes import Change
+from gopherwhale.adopt.record import Record
+from gopherwhale.app.request import Request
+from gopherwhale.app.writing import Outcome, read_answers, settle
+from gopherwhale.errors import ExitCode, UsageError
+
+# What a new repository has as a program of its own, which one that exists has already.
+_PROGRAM: Final = frozenset({"README.md", "LICENSE", "go.mod", "go.sum", ".golangci.yml"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `gopherwhale init` was told.
+
+    Attributes:
+        repository: Where the image goes; guessed from the remote where it is empty.
+        package: The main packages to ship; found where it is empty.
+        answer: `QUESTION=ANSWER`, over what was found.
+        template: Another template than this package's own.
+        overwrite: Files to replace although they are there.
+        force: Replace all of them.
+        dry_run: Write nothing.
+        yes: Do not ask.
+    """
+
+    repository: str = ""
+    package: Sequence[str] = ()
+    answer: Sequence[str] = ()
+    template: str = ""
+    overwrite: Sequence[str] = ()
+    force: bool = False
+    dry_run: bool = False
+    yes: bool = False
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it differs from what an earlier run may have found."""
+        return bool(self.repository or self.package or self.answer)
+
+
+def init(request: Request, **told: Any) -> ExitCode:
+    """Write what a Go repository lacks of the template's files; show it first.
+
+    Args:
+        request: What was asked for.
+        told: The fields of `Options`.
+
+    Raises:
+        UsageError: It is no Go repository, holds no program, or a file cannot be written.
+    """
+    options = Options(**told)
+    root = survey.find_root(request.start)
+    known = record.load(root)
+    outline = git.outline(root)
+    with rendering.opened(options.template) as folder:
+        derived = _derive(root, outline, rendering.questions(folder), options, known)
+        made = rendering.render(folder, derived.answers)
+    wanted, notes = for_existing(root, made, derived.answers, outline)
+    if unknown := sorted(set(options.overwrite) - set(wanted)):
+        raise UsageError(f"--overwrite {unknown[0]}: it is no file that gopherwhale would write")
+    found = [Change(path=path, old=changes.current(root, path), new=new) for path, new in wanted.items()]
+    chosen = [one for one in found if one.old is None or options.force or one.path in options.overwrite]
+    replaced = tuple(one for one in chosen if one.old != one.new)
+    outcome = Outcome(root=root, changes=replaced, notes=())
+    if known is None or replaced:
+        same = {one.path for one in found if one in replaced or one.old == one.new}
+        outcome = _with_record(outcome, made, known, same)
+    if known is None or options.says_something:
+        kept = sorted(one.path for one in found if one not in chosen and one.old != one.new)
+        notes += [f"kept: {', '.join(kept)} (--overwrite FILE or --force replaces)"] if kept else []
+        outcome = replace(outcome, notes=(*derived.notes, *notes))
+    return settle(request, outcome, dry_run=options.dry_run, yes=options.yes)
+
+
+def _derive(
+    root: Path, outline: git.Outline, questions: Mapping[str, Any], options: Options, known: Record | None
+) -> Derived:
+    """The answers: those of an earlier run, or else found out; what the user says wins."""
+    given = read_answers(options.answer, questions)
+    if known and not (options.repository or options.package):
+        return Derived(answers={**known.answers, **given}, notes=())
+    found = survey.look(root)
+    recipe = None
+    if found.dockerfile:
+        recipe = dockerfile.read(survey.read_text(root / found.dockerfile))
+    facts = Facts(source=outline.source, default_branch=outline.default_branch)
+    wishes = Wishes(repository=options.repository, packages=options.package)
+    derived = deriving.derive(found, facts, recipe, str(questions.get("go_version", "")), wishes)
+    return replace(derived, answers={**derived.answers, **given})
+
+
+def for_existing(
+    root: Path, made: Mapping[str, bytes], given: Mapping[str, Any], outline: git.Outline
+) -> tuple[dict[str, bytes], list[str]]:
+    """The template's files for a repository that has a program already.
+
+    Args:
+        root: The repository.
+        made: All that the template makes.
+        given: The answers.
+        outline: What git knows of the repository.
+
+    Returns:
+        By path, the files; and a line for each that cannot be used here.
+    """
+    notes = []
+    wanted = {
+        path: data
+        for path, data in made.items()
+        if path not in _PROGRAM and not path.endswith(".go") and path != record.NAME
+    }
+    if given.get(rendering.SHAPE, {}).get("dockerfile", "Dockerfile") != "Dockerfile":
+        wanted.pop("Dockerfile", None)
+    if (root / "tasks").is_dir():
+        notes.append("tasks.py: there is a folder tasks; mount gopherwhale.tasks.docker_collection() in it")
+        wanted.pop("tasks.py", None)
+    if outline.top and outline.top != root.resolve():
+        forge = [path for path in wanted if path.startswith((".github/", ".gitlab"))]
+        if forge:
+            notes.append(f"{', '.join(forge)}: left out, for they belong at the top, {outline.top}")
+        wanted = {path: data for path, data in wanted.items() if path not in forge}
+    return wanted, notes
+
+
+def _with_record(
+    outcome: Outcome, made: Mapping[str, bytes], known: Record | None, written: set[str]
+) -> Outcome:
+    """The same, with the record of it as the last file to be written."""
+    own = record.parse(made.get(record.NAME, b""), record.NAME)
+    kept = known.files if known else {}
+    files = {**kept, **own.only(written).files}
+    new = Record(template=own.template, commit=own.commit, answers=own.answers, files=files)
+    change = Change(path=record.NAME, old=changes.current(outcome.root, record.NAME), new=new.to_bytes())
+    return Outcome(root=outcome.root, changes=(*outcome.changes, change), notes=outcome.notes)

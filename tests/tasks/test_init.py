@@ -1,0 +1,300 @@
+"""`gopherwhale init` as a user calls it, in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gopherwhale.adopt import changes
+from gopherwhale.app.adopting import init
+from gopherwhale.app.request import Request
+from gopherwhale.console import Console
+from gopherwhale.errors import ExitCode
+from gopherwhale.settings import load
+from tests.tasks.conftest import Call
+from tests.unit.adopt.repositories import (
+    LIBRARY,
+    MAIN,
+    MOD,
+    Tree,
+    commit,
+    git,
+    snapshot,
+    write,
+)
+
+HELLO: Tree = {"go.mod": MOD, "main.go": MAIN, "README.md": "# hello\n"}
+NEW = {
+    *(".dockerignore", ".gitignore", ".gopherwhale.json", "Dockerfile", "gopherwhale.toml", "noxfile.py"),
+    *("tasks.py", ".github/dependabot.yml", ".github/workflows/image.yaml"),
+}
+
+
+pytestmark = pytest.mark.usefixtures("quick_rendering")
+
+
+@pytest.fixture
+def hello(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Go repository with one program, under git, in a folder whose name has a space and an umlaut."""
+    root = write(tmp_path / "häl lo", HELLO)
+    commit(root)
+    git(root, "remote", "add", "origin", "git@github.com:acme/hello.git")
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_what_is_missing_is_written_after_a_diff(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The diff of every file is on standard output before the first file is there; nothing else changes."""
+    before, shown = snapshot(hello), []
+    write_them = changes.write
+
+    def watch(root: Path, found: Any) -> None:
+        assert snapshot(root) == before
+        shown.append(capsys.readouterr().out)
+        write_them(root, found)
+
+    monkeypatch.setattr(changes, "write", watch)
+    assert call("init", "--yes") == 0
+    after = snapshot(hello)
+    assert set(after) == {*before, *NEW}
+    assert {path: after[path] for path in before} == before
+    assert all(f"+++ b/{path}" in shown[0] for path in NEW)
+    assert "wrote 9 files" in capsys.readouterr().err
+
+
+def test_the_second_run_is_silent(hello: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing on standard output, a line on the other, the same files to the byte and the second."""
+    call("init", "--yes")
+    before = {
+        path: (path.read_bytes(), path.stat().st_mtime_ns) for path in hello.rglob("*") if path.is_file()
+    }
+    capsys.readouterr()
+    for arguments in (("init",), ("init", "--yes"), ("init", "--dry-run")):
+        assert call(*arguments) == 0
+        shown = capsys.readouterr()
+        assert (shown.out, len(shown.err.splitlines())) == ("", 1)
+    after = {
+        path: (path.read_bytes(), path.stat().st_mtime_ns) for path in hello.rglob("*") if path.is_file()
+    }
+    assert after == before
+
+
+def test_what_it_writes_works(hello: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """The settings load, the plan is made, the workflow is YAML, and each says what the repository is."""
+    call("init", "--yes")
+    capsys.readouterr()
+    image = load(hello).images["hello"]
+    assert (image.repository, image.go.packages, image.go.expose) == ("ghcr.io/acme/hello", (".",), ())
+    assert tomllib.loads((hello / "gopherwhale.toml").read_text())["default_branch"] == "main"
+    assert "EXPOSE" not in (hello / "Dockerfile").read_text()
+    assert yaml.safe_load((hello / ".github/workflows/image.yaml").read_text())["jobs"]
+    assert call("docker.plan", "--engine", "go") == 0
+    assert "ghcr.io/acme/hello" in capsys.readouterr().out
+
+
+def test_a_file_that_is_there_is_kept_unless_told(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The user's own stay; --overwrite replaces one, --force all; the next run leaves even those alone."""
+    own = {"tasks.py": "# mine\n", ".dockerignore": "mine\n"}
+    write(hello, own)
+    assert call("init", "--yes") == 0
+    assert "kept: .dockerignore, tasks.py" in capsys.readouterr().err
+    assert (hello / "tasks.py").read_text() == "# mine\n"
+    assert call("init", "--yes", "--overwrite", "tasks.py") == 0
+    assert "namespace()" in (hello / "tasks.py").read_text()
+    assert (hello / ".dockerignore").read_text() == "mine\n"
+    assert call("init", "--yes", "--overwrite", "main.go") == 2
+    assert "it is no file that gopherwhale would write" in capsys.readouterr().err
+    assert call("init", "--yes", "--force") == 0
+    assert (hello / ".dockerignore").read_text() != "mine\n"
+    assert (hello / "main.go").read_text() == MAIN
+
+
+def test_a_dry_run_writes_nothing(hello: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """It shows all of it and leaves the folder as it was."""
+    before = snapshot(hello)
+    assert call("init", "--dry-run") == 0
+    assert "+++ b/Dockerfile" in capsys.readouterr().out
+    assert snapshot(hello) == before
+
+
+def test_where_nobody_can_be_asked_nothing_is_written(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Off a terminal, without --yes, the diff is shown and the command fails with what to type."""
+    before = snapshot(hello)
+    assert call("init") == 2
+    assert "--yes writes it" in capsys.readouterr().err
+    assert snapshot(hello) == before
+
+
+@pytest.mark.parametrize(("answer", "count"), [(True, 9), (False, 0)])
+def test_a_person_is_asked(hello: Path, *, answer: bool, count: int) -> None:
+    """After the diff, with the number of files; a no writes nothing and is no failure."""
+    out, asked = io.StringIO(), []
+
+    def ask(question: str) -> bool:
+        asked.append(question)
+        assert "+++ b/Dockerfile" in out.getvalue()
+        return answer
+
+    before = snapshot(hello)
+    console = Console(out=out, err=io.StringIO(), ask=ask)
+    assert init(Request(start=hello, environment=dict(os.environ), console=console)) == ExitCode.GOOD
+    assert asked == [f"Write 9 files in {hello}?"]
+    assert len(snapshot(hello)) - len(before) == count
+
+
+def test_a_machine_is_told_in_json(hello: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every file with what happens to it and its diff, and whether it was written."""
+    assert call("init", "--dry-run", "--format", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {file["path"] for file in document["files"]} == NEW
+    assert {file["action"] for file in document["files"]} == {"add"}
+    assert document["written"] is False
+    assert call("init", "--yes", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["written"] is True
+    assert call("init", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["files"] == []
+    assert (hello / "Dockerfile").exists()
+
+
+SEVERAL: Tree = {
+    "go.work": "go 1.24\nuse ./app\nuse ./lib\n",
+    "app/go.mod": "module example.com/hello/app\n",
+    "app/cmd/hello/main.go": MAIN,
+    "app/cmd/Job/main.go": MAIN,
+    "lib/go.mod": "module example.com/hello/lib\n",
+    "lib/lib.go": LIBRARY,
+}
+
+
+def test_several_programs_in_a_workspace(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An image each, one stage each in one Dockerfile, every module's go.mod before the sources."""
+    root = write(tmp_path / "hello", SEVERAL)
+    monkeypatch.chdir(root)
+    assert call("init", "--yes", "--repository", "registry.example/acme/hello") == 0, capsys.readouterr().err
+    images = load(root).images
+    assert {name: (image.repository, image.target, image.go.packages) for name, image in images.items()} == {
+        "hello": ("registry.example/acme/hello", "hello", ("./app/cmd/hello",)),
+        "job": ("registry.example/acme/hello-job", "job", ("./app/cmd/Job=/job",)),
+    }
+    text = (root / "Dockerfile").read_text()
+    for line in (
+        "COPY go.work go.work.sum* ./",
+        "COPY app/go.mod app/go.sum* ./app/",
+        "COPY lib/go.mod lib/go.sum* ./lib/",
+        "FROM scratch AS hello",
+        "FROM scratch AS job",
+        "COPY --from=build /out/${TARGETPLATFORM}/Job /job",
+        'ENTRYPOINT ["/job"]',
+    ):
+        assert f"\n{line}\n" in text
+    assert '-o "/out/${TARGETPLATFORM}/" ./app/cmd/Job ./app/cmd/hello\n' in text
+
+
+def test_a_dockerfile_that_is_there_is_the_recipe(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays, the settings name it, and no second one is written."""
+    recipe = 'FROM golang:1.24 AS b\nFROM debian:12\nEXPOSE 9000\nENTRYPOINT ["/hello"]\n'
+    root = write(tmp_path / "hello", {**HELLO, "docker/Dockerfile": recipe})
+    monkeypatch.chdir(root)
+    assert call("init", "--yes") == 0
+    image = load(root).images["hello"]
+    assert (image.dockerfile, image.engine, image.go.expose) == ("docker/Dockerfile", "buildx", ("9000",))
+    assert not (root / "Dockerfile").exists()
+    assert (root / "docker/Dockerfile").read_text() == recipe
+
+
+def test_a_module_below_the_top_gets_no_workflow(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GitHub reads workflows at the repository's top alone: that is said, and nothing is written above."""
+    write(tmp_path, {f"sub/{path}": text for path, text in HELLO.items()})
+    write(tmp_path, {"sub/tasks/__init__.py": ""})
+    commit(tmp_path)
+    monkeypatch.chdir(tmp_path / "sub")
+    assert call("init", "--yes") == 0
+    said = capsys.readouterr().err
+    assert "they belong at the top" in said
+    assert "mount gopherwhale.tasks.docker_collection()" in said
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".git"] == ["sub"]
+    assert not (tmp_path / "sub/.github").exists()
+    assert not (tmp_path / "sub/tasks.py").exists()
+
+
+def linked(root: Path, outside: Path) -> None:
+    (root / ".github").symlink_to(outside)
+
+
+def blocked(root: Path, _outside: Path) -> None:
+    (root / ".github").write_text("a file")
+
+
+@pytest.mark.parametrize("spoil", [linked, blocked])
+def test_what_cannot_be_written_leaves_everything_as_it_was(
+    hello: Path,
+    tmp_path: Path,
+    call: Call,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path, Path], None],
+) -> None:
+    """A link out of the repository, or a file in a folder's place: one line, and no file at all."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    spoil(hello, outside)
+    before = snapshot(hello)
+    assert call("init", "--yes") == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert snapshot(hello) == before
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--answer", "bilder=debian"), "did you mean builder?"),
+        (("--answer", "_shape=x"), "asks no such question"),
+        (("--answer", "xyz"), "as QUESTION=ANSWER"),
+        (("--template", "-x"), "is no template"),
+        (("--template", "/nowhere.whl"), "cannot read /nowhere.whl"),
+        (("--template", "."), "is no template"),
+        (("--package", "./nothing"), "no program is there"),
+        (("--answer", "description=<< 7*7 >>"), "holds a mark of the template's"),
+    ],
+)
+def test_a_users_mistake_is_told(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    """Two lines at the most, exit code 2, nothing written."""
+    before = snapshot(hello)
+    assert call("init", "--yes", *arguments) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.splitlines()) <= 2
+    assert snapshot(hello) == before
+
+
+def test_the_template_refuses_an_answer_in_its_own_words(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the hook of a new repository refuses is refused here, with what to type."""
+    assert call("init", "--yes", "--answer", "go_version=1.2", "--answer", "image=ghcr.io/X/Y") == 2
+    said = capsys.readouterr().err
+    assert "the template: " in said
+    assert "type a release of Go" in said
+    assert not (hello / "Dockerfile").exists()

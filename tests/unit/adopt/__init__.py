@@ -1,0 +1,1 @@
+"""Adopting repositories that exist."""

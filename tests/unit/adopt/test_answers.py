@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gopherwhale.adopt import dockerfile
+from gopherwhale.adopt.answers import Facts, Wishes, derive
+from gopherwhale.adopt.dockerfile import Recipe
+from gopherwhale.adopt.survey import look
+from gopherwhale.errors import UsageError
+from tests.template.baking import GOOD, HOOKS
+from tests.unit.adopt.repositories import LIBRARY, MAIN, MOD, Tree, write
+
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+ORIGIN = Facts(source="https://github.com/Acme/hello", default_branch="trunk")
+
+
+def answers(
+    root: Path, tree: Tree, facts: Facts = ORIGIN, recipe: Recipe | None = None, **wishes: Any
+) -> Any:
+    found = look(write(root, {"go.mod": MOD, **tree}))
+    return derive(found, facts, recipe, "1.27.3", Wishes(**wishes)).answers
+
+
+def notes(root: Path, tree: Tree, **wishes: Any) -> str:
+    found = look(write(root, {"go.mod": MOD, **tree}))
+    return "\n".join(derive(found, ORIGIN, None, "1.27.3", Wishes(**wishes)).notes)
+
+
+def test_one_program_at_the_top(tmp_path: Path) -> None:
+    """Its name, place, branch and version follow from go.mod and the remote."""
+    found = answers(tmp_path, {"main.go": '// Hello is "it".\n' + MAIN})
+    shape = found.pop("_shape")
+    assert found == {
+        "project": "hello",
+        "description": "hello, a program in Go",
+        "owner": "acme",
+        "registry": "ghcr",
+        "image": "ghcr.io/acme/hello",
+        "module": "github.com/acme/hello",
+        "go_version": "1.27.3",
+        "builder": "alpine",
+        "license": "none",
+        "default_branch": "trunk",
+    }
+    assert (shape["package"], shape["packages"], shape["images"], shape["ports"]) == (".", ["."], [], [])
+
+
+@pytest.mark.parametrize(
+    ("module", "tree", "project", "packages"),
+    [
+        ("github.com/acme/Hello_World/v2", {"main.go": MAIN}, "hello-world", [".=/hello-world"]),
+        ("github.com/acme/x", {"cmd/Serve/main.go": MAIN}, "serve", ["./cmd/Serve=/serve"]),
+        ("github.com/acme/x", {"cmd/7z/main.go": MAIN}, "app-7z", ["./cmd/7z=/app-7z"]),
+        ("github.com/acme/x", {"srv/main.go": MAIN}, "srv", ["./srv"]),
+        ("github.com/acme/x", {"tools/gen/main.go": MAIN}, "gen", ["./tools/gen"]),
+        ("github.com/acme/x", {"cmd/a/v3/main.go": MAIN, "l.go": LIBRARY}, "a", ["./cmd/a/v3"]),
+    ],
+)
+def test_the_name_is_one_for_an_image(
+    tmp_path: Path, module: str, tree: Tree, project: str, packages: list[str]
+) -> None:
+    """A program whose own name is none for an image gets one, and its place says so to the go engine."""
+    found = answers(tmp_path, {"go.mod": f"module {module}\n", **tree})
+    assert found["project"] == project
+    assert found["_shape"]["packages"] == packages
+
+
+def test_several_programs_are_several_images(tmp_path: Path) -> None:
+    """Each has a table, a target and a repository of its own that carries the project's name."""
+    found = answers(
+        tmp_path,
+        {"main.go": MAIN, "cmd/hello-admin/main.go": MAIN, "cmd/Job/main.go": MAIN, "tools/x/main.go": MAIN},
+    )
+    assert found["project"] == "hello"
+    images = {one["name"]: one for one in found["_shape"]["images"]}
+    assert {name: (one["package"], one["repository"]) for name, one in images.items()} == {
+        "hello": (".", "ghcr.io/acme/hello"),
+        "hello-admin": ("./cmd/hello-admin", "ghcr.io/acme/hello-admin"),
+        "job": ("./cmd/Job", "ghcr.io/acme/hello-job"),
+    }
+    assert images["job"]["packages"] == ["./cmd/Job=/job"]
+    assert images["job"]["binary"] == "Job"
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    """Programs for the repository's own use are left out with a note; --package chooses freely."""
+    tree = {"cmd/a/main.go": MAIN, "internal/gen/main.go": MAIN, "examples/x/main.go": MAIN}
+    assert "left out: ./examples/x, ./internal/gen (--package" in notes(tmp_path, tree)
+    found = answers(tmp_path, tree, packages=["examples/x/", "./cmd/a"])
+    assert [one["package"] for one in found["_shape"]["images"]] == ["./examples/x", "./cmd/a"]
+
+
+@pytest.mark.parametrize(
+    ("tree", "facts", "wishes", "message"),
+    [
+        ({"lib.go": LIBRARY}, ORIGIN, {}, "no Go program is in"),
+        ({"m.go": 'package main\nimport "C"\nfunc main() {}'}, ORIGIN, {}, "needs no cgo"),
+        ({"main.go": MAIN}, ORIGIN, {"packages": ["./cmd/x"]}, "no program is there"),
+        ({"main.go": MAIN, "go.mod": "module example.com/x\n"}, Facts(), {}, "--repository"),
+        ({"main.go": MAIN}, Facts(source="https://git.example/acme/x"), {}, "--repository"),
+        ({"main.go": MAIN}, ORIGIN, {"repository": "ghcr.io/acme/x:1"}, "tag or digest"),
+        ({"main.go": MAIN}, ORIGIN, {"repository": "UPPER CASE"}, "not an image reference"),
+        ({"cmd/a-b/main.go": MAIN, "cmd/a_b/main.go": MAIN}, ORIGIN, {}, "several programs are called"),
+    ],
+)
+def test_what_cannot_be_answered_is_told(
+    tmp_path: Path, tree: Tree, facts: Facts, wishes: dict[str, Any], message: str
+) -> None:
+    """No program, no place to push to, two of one name: each in a line that says what to do."""
+    with pytest.raises(UsageError) as caught:
+        answers(tmp_path, tree, facts, **wishes)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "module", "repository", "image", "registry"),
+    [
+        ("https://github.com/Acme/Hello", "x.example/y/hello", "", "ghcr.io/acme/hello", "ghcr"),
+        ("https://gitlab.com/a/b/Hello", "x.example/y/hello", "", "registry.gitlab.com/a/b/hello", "other"),
+        ("", "github.com/Acme/hello", "", "ghcr.io/acme/hello", "ghcr"),
+        ("https://github.com/a/b", "x/y", "acme/hello", "docker.io/acme/hello", "dockerhub"),
+        ("", "x/y", "localhost:5000/a/b", "localhost:5000/a/b", "other"),
+        ("", "x/y", f"{ECR}/hello", f"{ECR}/hello", "ecr"),
+    ],
+)
+def test_where_the_image_goes(
+    tmp_path: Path, source: str, module: str, repository: str, image: str, registry: str
+) -> None:
+    """What the user says, else the registry of the forge that the remote or the module is at."""
+    tree = {"go.mod": f"module {module}\n", "main.go": MAIN}
+    found = answers(tmp_path, tree, Facts(source=source), repository=repository)
+    assert (found["image"], found["registry"]) == (image, registry)
+
+
+@pytest.mark.parametrize(
+    ("mod", "version"),
+    [
+        ("module a\ngo 1.12\n", "1.27.3"),
+        ("module a\ngo 1.28.0\n", "1.28.0"),
+        ("module a\ngo 1.24\ntoolchain go1.30.1\n", "1.30.1"),
+    ],
+)
+def test_the_version_of_go(tmp_path: Path, mod: str, version: str) -> None:
+    """The newest known, unless the module wants a newer one: older modules build with newer Go."""
+    assert answers(tmp_path, {"go.mod": mod, "main.go": MAIN})["go_version"] == version
+
+
+DOCKERFILE = """ARG GO=1.29
+FROM golang:${{GO}}-bookworm AS build
+RUN go build -o /b .
+FROM {base}
+EXPOSE 9000 53/udp
+COPY --from=build /b /serve
+ENTRYPOINT ["/serve", "-v"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "engine"), [("scratch", "auto"), ("debian:12", "buildx"), ("gcr.io/distroless/static", "buildx")]
+)
+def test_a_dockerfile_that_is_there(tmp_path: Path, base: str, engine: str) -> None:
+    """Its ports, its Go and the program that it starts are taken over; its base decides the engine."""
+    recipe = dockerfile.read(DOCKERFILE.format(base=base))
+    tree = {"cmd/serve/main.go": MAIN, "cmd/other/main.go": MAIN, "Dockerfile": "x"}
+    found = answers(tmp_path, tree, recipe=recipe)
+    shape = found["_shape"]
+    assert (found["go_version"], found["builder"]) == ("1.29", "debian")
+    assert (shape["ports"], shape["engine"], shape["images"]) == (["9000", "53/udp"], engine, [])
+    assert shape["packages"] == ["./cmd/serve=/hello"]
+
+
+HOSTILE: tuple[Tree, ...] = (
+    {"go.mod": "module github.com/acme/$(id)\n", "main.go": MAIN},
+    {"go.mod": 'module "github.com/acme/<< 7*7 >>"\n', "main.go": MAIN},
+    {"go.mod": "module `github.com/acme/{{ x }}`\n", "main.go": MAIN},
+    {"cmd/a;id/main.go": MAIN},
+    {"cmd/$(id)/main.go": MAIN},
+    {"cmd/a b/main.go": MAIN},
+    {"cmd/ünï/main.go": MAIN},
+    {"cmd/-x/main.go": MAIN},
+    {"main.go": '// Evil ${{ secrets.X }} `id` " \\.\n' + MAIN},
+    {
+        "main.go": MAIN,
+        "go.mod": MOD + "replace x => ./a\\ b\nreplace y => ./c d\n",
+        "c d/go.mod": "module y\n",
+    },
+)
+
+
+@pytest.mark.parametrize("tree", HOSTILE)
+def test_hostile_names_are_refused_by_the_template_or_mean_nothing(tmp_path: Path, tree: Tree) -> None:
+    """Every answer that comes of a stranger's repository passes the template's own check, or is refused."""
+    spec = importlib.util.spec_from_file_location("pre_gen_project", HOOKS / "pre_gen_project.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    found = answers(tmp_path, tree)
+    problems = hook.problems({**GOOD, **found, "__project_as_typed": found["project"]})
+    assert problems or not [text for text in texts(found) if set(text) & set('$`<>{}"\\;&| \n') - {" "}]
+
+
+def texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from texts(item)
+    elif isinstance(value, str):
+        yield value
