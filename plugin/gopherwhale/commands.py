@@ -113,9 +113,10 @@ COMMANDS: Final = (
             Flag(
                 name="source",
                 kind="words",
-                help="oci:DIR, oci-archive:FILE, docker://REF, a path or a reference (else our layouts)",
+                help="oci:DIR, {oci,docker}-archive:FILE, docker-daemon:REF, [docker://]REF (else ours)",
             ),
             _IMAGE,
+            Flag(name="platform", kind="list", help="judge these platforms alone (repeatable)"),
             Flag(
                 name="expect",
                 kind="text",
@@ -123,10 +124,11 @@ COMMANDS: Final = (
             ),
             Flag(name="revision", kind="text", help="the commit it must be of; HEAD: this repository's"),
             Flag(name="all", kind="switch", help="judge every program of the image, not only what starts"),
+            Flag(name="no-cache", kind="switch", help="read every layer, unchanged or not"),
             _INSECURE,
             _FORMATS,
         ),
-        own=("source", "expect", "revision", "all"),
+        own=("source", "platform", "expect", "revision", "all", "no_cache"),
     ),
     Command(
         name="push",

@@ -15,6 +15,7 @@ from gopherwhale.errors import ExitCode, LayoutError, UsageError
 from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.plan import Plan
+from gopherwhale.platforms import Platform
 from gopherwhale.verify import github
 from gopherwhale.verify.cache import LayerCache
 from gopherwhale.verify.findings import Report
@@ -31,23 +32,29 @@ _STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 def verify_arch(
     request: Request,
     source: Sequence[str] = (),
+    *,
+    platform: Sequence[str] = (),
     expect: str = "",
     revision: str = "",
-    all: bool = False,  # noqa: A002, FBT001, FBT002 -- the flag's own name
+    all: bool = False,  # noqa: A002 -- the flag's own name
+    no_cache: bool = False,
 ) -> ExitCode:
     """Verify images, this repository's layouts where no source is named, and show what was found.
 
     Args:
         request: What was asked for.
-        source: Layouts, archives or registry references.
+        source: Layouts, archives, images of Docker's store or registry references.
+        platform: The platforms that are judged; empty for all.
         expect: The platforms that must be there, exactly; `any` for whatever the image declares; empty
             for those of the settings.
         revision: The commit that the images must be of; `HEAD` for this repository's; empty for any.
         all: Judge every program of the images.
+        no_cache: Read every layer, whatever was found in it before.
     """
     made = _plan(request, needed=not source or revision == HEAD)
-    asked = _Asked(expect, _commit(revision, made), everything=all)
-    cache = LayerCache.of_user(request.environment)
+    only = platforms.parse_many(platform) if platform else None
+    asked = _Asked(expect, _commit(revision, made), only, everything=all)
+    cache = None if no_cache else LayerCache.of_user(request.environment)
     if source:
         reports = list(_verify_sources(request, source, asked.of_repository(made), cache))
     else:
@@ -95,16 +102,26 @@ def _append(path: Path, text: str, request: Request) -> None:
 class _Asked:
     """What the flags ask for, on top of the settings."""
 
-    def __init__(self, expect: str, revision: str, *, everything: bool) -> None:
-        self._expect, self._revision, self._everything = expect, revision, everything
+    def __init__(
+        self, expect: str, revision: str, only: Sequence[Platform] | None, *, everything: bool
+    ) -> None:
+        self._expect, self._revision, self._only, self._everything = expect, revision, only, everything
 
     def applied(self, wanted: Wanted) -> Wanted:
         """The settings' expectation with the flags over it."""
-        chosen = wanted.platforms
+        chosen = wanted.platforms if self._only is None else self._only
         if self._expect:
             chosen = None if self._expect == ANY else platforms.parse_many([self._expect])
+        if chosen is not None and self._only is not None:
+            chosen = [one for one in chosen if one in self._only]
         everything = wanted.everything or self._everything
-        return replace(wanted, platforms=chosen, revision=self._revision, everything=everything)
+        return replace(
+            wanted,
+            platforms=chosen,
+            revision=self._revision,
+            everything=everything,
+            only=self._only,
+        )
 
     def of_repository(self, made: Plan | None) -> Wanted:
         """The same for a source that a user names: the settings count where they have one answer."""

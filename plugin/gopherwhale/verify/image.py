@@ -35,12 +35,18 @@ class Wanted:
         revision: The commit that it must be of, at least its first seven digits; empty for any.
         everything: Whether every program of the image is judged, reached or not.
         policy: Findings that are weighed otherwise.
+        only: The platforms that are read and judged at all; None for every one.
     """
 
     platforms: Sequence[Platform] | None = None
     revision: str = ""
     everything: bool = False
     policy: Sequence[Rule] = ()
+    only: Sequence[Platform] | None = None
+
+    def leaves_out(self, platform: Platform | None) -> bool:
+        """Whether nobody asked about a platform; what declares none is looked at to see."""
+        return self.only is not None and platform is not None and platform not in self.only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +87,7 @@ def verify_image(
         RegistryError: The source could not be reached.
     """
     wanted = wanted or Wanted()
-    entries = _entries(source)
+    entries = _entries(source, wanted)
     if say:
         say(f"reading {len(entries.images)} images of {source.name}")
     opened = open_images(source, entries.images, cache=cache, say=say)
@@ -89,6 +95,10 @@ def verify_image(
         (entry, found)
         for entry, found in zip(entries.images, opened, strict=True)
         if not (entries.listed and _is_artifact(entry, found))
+    ]
+    attestations = entries.attestations + len(opened) - len(pairs)
+    pairs = [
+        pair for pair in pairs if isinstance(pair[1], LayoutError) or not wanted.leaves_out(pair[1].declared)
     ]
     judged = [_judge_one(entry, found, wanted, listed=entries.listed) for entry, found in pairs]
     findings = entries.problem or (
@@ -102,7 +112,7 @@ def verify_image(
             replace(one.report, findings=weigh(one.report.findings, wanted.policy)) for one in judged
         ),
         findings=weigh(findings, wanted.policy),
-        attestations=entries.attestations + len(opened) - len(judged),
+        attestations=attestations,
     )
 
 
@@ -116,7 +126,7 @@ def _is_artifact(entry: Descriptor, found: Opened | LayoutError) -> bool:
     return entry.platform is None and isinstance(found, LayoutError) and found.code == _ARTIFACT
 
 
-def _entries(source: ImageSource) -> _Entries:
+def _entries(source: ImageSource, wanted: Wanted) -> _Entries:
     root = source.root
     if root.media_type not in INDEX_TYPES:
         return _Entries(images=(root,))
@@ -125,7 +135,8 @@ def _entries(source: ImageSource) -> _Entries:
         _refuse_beyond(index, source.name)
     except LayoutError as error:
         return _Entries(problem=(_unread(error, None),))
-    return _Entries(images=index.images, attestations=len(index.attestations), listed=True)
+    images = tuple(entry for entry in index.images if not wanted.leaves_out(entry.platform))
+    return _Entries(images=images, attestations=len(index.attestations), listed=True)
 
 
 def _refuse_beyond(index: Index, name: str) -> None:

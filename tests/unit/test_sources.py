@@ -1,0 +1,154 @@
+"""What a user may name as an image, opened and judged."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gopherwhale import engines
+from gopherwhale.access import Access
+from gopherwhale.app.sources import open_source
+from gopherwhale.errors import GopherwhaleError, LayoutError
+from gopherwhale.oci.archive import write_archive
+from gopherwhale.oci.layout import Layout
+from gopherwhale.oci.registry import RegistryClient
+from gopherwhale.platforms import parse, parse_many
+from gopherwhale.verify.image import Wanted, verify_image
+from tests.unit.oci.images import make_layout
+from tests.unit.verify.binaries import elf
+from tests.unit.verify.judged import MACHINES, files, program, put
+from tests.unit.verify.layers import Memory
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A layout, its archives, and names with colons in them."""
+    folder = tmp_path_factory.mktemp("sources")
+    layout = Layout(make_layout(folder / "layout", {"linux/amd64": elf()}))
+    write_archive(layout, folder / "oci.tar")
+    write_archive(layout, folder / "docker.tar", names=["example.com/hello:1"])
+    shutil.copytree(folder / "layout", folder / "odd:name")
+    return folder
+
+
+@pytest.fixture
+def client() -> RegistryClient:
+    """A client that is never used to speak."""
+    return RegistryClient.from_environment({}, Access())
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("oci:layout", "oci:HERE/layout"),
+        ("oci:layout:latest", "oci:HERE/layout"),
+        ("oci:layout@DIGEST", "oci:HERE/layout"),
+        ("oci:odd:name", "oci:HERE/odd:name"),
+        ("oci:odd:name:latest", "oci:HERE/odd:name"),
+        ("layout", "oci:HERE/layout"),
+        ("./layout", "oci:HERE/layout"),
+        ("oci-archive:oci.tar", "oci-archive:HERE/oci.tar"),
+        ("oci-archive:oci.tar@DIGEST", "oci-archive:HERE/oci.tar"),
+        ("oci-archive:docker.tar", "oci-archive:HERE/docker.tar"),
+        ("docker-archive:docker.tar", "docker-archive:HERE/docker.tar"),
+        ("docker-archive:docker.tar:example.com/hello:1", "docker-archive:HERE/docker.tar"),
+        ("oci.tar", "oci-archive:HERE/oci.tar"),
+        ("docker.tar", "docker-archive:HERE/docker.tar"),
+        ("docker://example.com/hello:1", "docker://example.com/hello:1"),
+        ("hello", "docker://docker.io/library/hello"),
+    ],
+)
+def test_each_kind_of_source_opens(place: Path, client: RegistryClient, text: str, name: str) -> None:
+    """Layouts and archives by path, tag or digest, and references; relative to where the user stands."""
+    digest = Layout(place / "layout").root.digest
+    with open_source(text.replace("DIGEST", digest), place, client, {}) as source:
+        assert source.name == name.replace("HERE", str(place))
+        if not name.startswith("docker://"):
+            assert source.root.digest == digest
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("oci:", "names no path"),
+        ("oci:none", "is not an OCI image layout"),
+        ("oci:layout:other", "no image named 'other'"),
+        ("oci-archive:none.tar", "cannot read"),
+        ("oci-archive:layout", "is not a file"),
+        ("docker-archive:oci.tar", "write oci-archive:FILE"),
+        ("docker-archive:docker.tar:other", "no image named 'other'"),
+        ("./none", "neither a folder nor a file"),
+        ("docker-daemon:UPPER", "is not an image reference"),
+        ("docker://", "is not an image reference"),
+        ("-flag", "is not an image reference"),
+        ("hello\nworld", "is not an image reference"),
+        ("hello:" + "a" * 129, "is not a legal tag"),
+        ("hello@sha256:../../x", "is not a digest"),
+    ],
+)
+def test_15_what_is_no_source_is_said_so(place: Path, client: RegistryClient, text: str, why: str) -> None:
+    """Malformed names and digests, missing paths and wrong kinds are told, and no command sees them."""
+    with pytest.raises(GopherwhaleError, match=why), open_source(text, place, client, {}):
+        pass
+
+
+def test_an_image_of_docker_s_store_is_read_from_its_archive(
+    place: Path, client: RegistryClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker hands out one archive, which is gone when it was read."""
+    written: list[Path] = []
+
+    def save(name: str, archive: Path, environment: Mapping[str, str], timeout: int, bound: int) -> None:
+        assert (name, dict(environment), timeout > 0, bound > 0) == ("example.com/hello:1", {}, True, True)
+        shutil.copy(place / "docker.tar", archive)
+        written.append(archive)
+
+    monkeypatch.setattr(engines, "save", save)
+    with open_source("docker-daemon:example.com/hello:1", place, client, {}) as source:
+        assert source.name == "docker-daemon:example.com/hello:1"
+        assert verify_image(source).platforms[0].entrypoint == "/app"
+        assert written[0].stat().st_mode & 0o077 == 0 or written[0].parent.stat().st_mode & 0o077 == 0
+    assert not written[0].parent.exists()
+
+
+def test_only_the_platforms_that_are_asked_for_are_read() -> None:
+    """What `--platform` leaves out costs nothing and gives no finding."""
+    memory = Memory()
+    names = ["linux/amd64", "linux/arm64", "linux/arm/v7"]
+    entries = [put(memory, name, files({"/app": program(name)})) for name in names]
+    memory.put_index(entries)
+    memory.blobs[entries[0].digest] = b"damaged"
+    wanted = parse_many(names[1:])
+    report = verify_image(memory, Wanted(platforms=wanted, only=wanted))
+    assert [str(one.platform) for one in report.platforms] == names[1:]
+    assert report.ok
+    assert not memory.opened[entries[0].digest]
+
+
+def test_a_platform_that_is_asked_for_and_missing_is_an_error() -> None:
+    """Nothing is not good."""
+    memory = Memory()
+    memory.put_index([put(memory, "linux/amd64", files({"/app": program("linux/amd64")}))])
+    wanted = [parse("linux/s390x")]
+    report = verify_image(memory, Wanted(platforms=wanted, only=wanted))
+    assert [finding.code for finding in report.findings] == ["platform-missing"]
+    assert "amd64" in MACHINES
+
+
+def test_an_image_without_an_index_is_of_its_config_s_platform() -> None:
+    """A lone manifest declares nothing: its config says whether it was asked for."""
+    memory = Memory()
+    entry = put(memory, "linux/arm64", files({"/app": program("linux/arm64")}))
+    memory.root = entry
+    assert len(verify_image(memory, Wanted(only=[parse("linux/arm64")])).platforms) == 1
+    assert verify_image(memory, Wanted(only=[parse("linux/amd64")])).platforms == ()
+
+
+def test_a_layout_that_is_unreadable_is_an_error_of_ours(tmp_path: Path, client: RegistryClient) -> None:
+    """A file in place of a folder is told by what it lacks."""
+    (tmp_path / "image").write_bytes(b"text")
+    with pytest.raises(LayoutError, match="is not a tar archive"), open_source("image", tmp_path, client, {}):
+        pass
