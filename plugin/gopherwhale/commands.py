@@ -82,6 +82,12 @@ _BUILD: Final = (
     Flag(
         name="build-arg", kind="list", help="KEY=VALUE for the Dockerfile (repeatable)", setting="build_args"
     ),
+    Flag(
+        name="locked",
+        kind="switch",
+        help="refuse a base image that no digest pins",
+        setting="locked",
+    ),
     _FORMAT,
 )
 
@@ -102,8 +108,18 @@ COMMANDS: Final = (
         name="cross-build",
         summary="Build every platform into an OCI layout below dist/.",
         function="building:cross_build",
-        flags=(*_BUILD, Flag(name="archive", kind="text", help="also write an OCI archive to this file")),
-        own=("archive",),
+        flags=(
+            *_BUILD,
+            Flag(name="archive", kind="text", help="also write an OCI archive to this file"),
+            Flag(name="docker-archive", kind="text", help="also write an archive for `docker load`"),
+        ),
+        own=("archive", "docker_archive"),
+    ),
+    Command(
+        name="pin",
+        summary="Pin base images: write the digests they have now.",
+        function="pinning:pin",
+        flags=(_INSECURE, _FORMAT),
     ),
     Command(
         name="verify-arch",

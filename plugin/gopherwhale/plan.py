@@ -40,6 +40,8 @@ class ImagePlan:
         layout: The folder of its OCI layout.
         source_date: Seconds since 1970 that stand for "now" in everything built.
         revision: The commit, or empty.
+        timeout: Seconds that its build may take.
+        locked: Whether a base image that no digest pins is refused.
         settings: The rest, as it was set.
     """
 
@@ -56,6 +58,7 @@ class ImagePlan:
     source_date: int
     revision: str
     timeout: int
+    locked: bool
     settings: ImageSettings
 
     @property
@@ -180,6 +183,7 @@ def _image(
         source_date=source_date,
         revision=revision.commit if revision else "",
         timeout=settings.timeout,
+        locked=settings.locked,
         settings=image,
     )
 

@@ -14,6 +14,7 @@ from gopherwhale import platforms
 from gopherwhale.access import Access
 from gopherwhale.settings_types import (
     Absolute,
+    Base,
     BuildEnvironment,
     FindingCode,
     Inside,
@@ -56,6 +57,9 @@ class GoSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    base: Base = Field(
+        "scratch", description="what the image is built upon: scratch, registry/name:tag, or oci:DIR"
+    )
     packages: Words = Field((), description="main packages, as ./cmd/serve or ./cmd/serve=/bin/serve")
     ldflags: str = Field(LDFLAGS, description="for the linker; ${NAME} is a build argument")
     build_tags: Words = Field((), description="build tags of Go")
@@ -159,6 +163,7 @@ class Settings(BaseModel):
     overwrite_tags: bool = Field(
         default=False, description="let a version's tag (1.2.3), once published, become another image"
     )
+    locked: bool = Field(default=False, description="refuse a base image that no digest pins")
     timeout: int = Field(3600, ge=1, le=86400, description="seconds a build may take")
     images: dict[str, ImageSettings]
 

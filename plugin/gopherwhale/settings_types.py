@@ -76,6 +76,13 @@ def _repository(value: str) -> str:
     return value
 
 
+def _base(value: str) -> str:
+    if value == "scratch" or (value.startswith("oci:") and value != "oci:"):
+        return value
+    _checked(references.parse, value)
+    return value
+
+
 def _below(value: str) -> str:
     if Path(value).is_absolute() or ".." in Path(value).parts or not value:
         raise ValueError("write a path inside the repository")
@@ -135,5 +142,6 @@ OnePlatform = Annotated[
     str, AfterValidator(lambda value: str(_checked(platforms.parse, value)) if value else "")
 ]
 PlatformEnvironment = Annotated[dict[str, BuildEnvironment], BeforeValidator(_by_platform)]
+Base = Annotated[str, AfterValidator(_base)]
 Repository = Annotated[str, AfterValidator(_repository)]
 Repositories = Annotated[tuple[Repository, ...], BeforeValidator(_words)]

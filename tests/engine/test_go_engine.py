@@ -130,6 +130,27 @@ def test_docker_loads_and_runs_what_the_go_engine_made(make: Make, docker: Comma
         docker("image", "rm", "--force", name)
 
 
+def test_docker_loads_every_platform_from_one_archive(
+    make: Make, docker: Command, skopeo: Command, tmp_path: Path
+) -> None:
+    """This machine's platform has the plain name and runs; each other one is known by its own name."""
+    project = make(platforms="linux/amd64,linux/arm64")
+    archive = tmp_path / "docker.tar"
+    repository = ("--repository", "gopherwhale-archive", "--tag", "1")
+    project.good(*CROSS_BUILD, *repository, "--docker-archive", str(archive))
+    plain = "gopherwhale-archive:1"
+    names = [plain, f"{plain}-linux-amd64", f"{plain}-linux-arm64"]
+    try:
+        docker("load", "--input", archive)
+        assert ", linux/amd64, go" in docker("run", "--rm", plain, "-version")
+        found = [docker("image", "inspect", "--format", "{{.Architecture}}", name).strip() for name in names]
+        assert found == ["amd64", "amd64", "arm64"]
+    finally:
+        docker("image", "rm", "--force", *names)
+    inspected = json.loads(skopeo("inspect", f"docker-archive:{archive}:{names[2]}"))
+    assert inspected["Architecture"] == "arm64"
+
+
 def test_a_vendored_repository_builds_without_any_module_proxy(make: Make) -> None:
     """A folder `vendor` is used as Go uses it; nothing is fetched."""
     project = make(platforms="linux/amd64")

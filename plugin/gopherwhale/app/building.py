@@ -6,12 +6,13 @@ import tempfile
 from pathlib import Path
 
 from gopherwhale import engines, pipeline, platforms, results, settings
+from gopherwhale.app.bases import registry_opener
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.archive import write_archive
 from gopherwhale.oci.layout import Layout
 from gopherwhale.pipeline import Built
-from gopherwhale.plan import ImagePlan
+from gopherwhale.plan import ImagePlan, Plan
 from gopherwhale.platforms import Platform
 from gopherwhale.references import parse as parse_reference
 from gopherwhale.tags import LOCAL_TAG
@@ -35,8 +36,7 @@ def build(request: Request) -> ExitCode:
     console, documents, lines = request.console, [], []
     for image in made.images:
         local = image.for_local_use(_one_platform(request, image))
-        engine = engines.choose(image.settings.engine, request.environment, console.say)
-        built = pipeline.cross_build(local, engine, console.say)
+        built = cross_build_one(local, made, request)
         report = pipeline.verify(local, console.say)
         pipeline.refuse_unless_verified(report)
         names = _local_names(image, request)
@@ -51,30 +51,42 @@ def build(request: Request) -> ExitCode:
     return ExitCode.GOOD
 
 
-def cross_build(request: Request, archive: str = "") -> ExitCode:
+def cross_build(request: Request, archive: str = "", docker_archive: str = "") -> ExitCode:
     """Build every platform of each image into its OCI layout.
 
     Args:
         request: What was asked for.
         archive: A file to write as an OCI archive too; only for one image.
+        docker_archive: The same for `docker load`: this machine's platform under the image's name, each
+            platform under a name of its own.
     """
     _, made = resolve(request)
-    if archive and len(made.images) != 1:
+    flag = "--archive" if archive else "--docker-archive"
+    if (archive or docker_archive) and len(made.images) != 1:
         raise UsageError(
-            "--archive writes one image, and there are several", hint="choose one with --image NAME"
+            f"{flag} writes one image, and there are several", hint="choose one with --image NAME"
         )
-    done = [(image, cross_build_one(image, request)) for image in made.images]
+    done = [(image, cross_build_one(image, made, request)) for image in made.images]
     if archive:
         write_archive(Layout(made.images[0].layout), request.start / archive)
+    if docker_archive:
+        names = _local_names(made.images[0], request)
+        host = platforms.of_this_machine()
+        write_archive(Layout(made.images[0].layout), request.start / docker_archive, names=names, host=host)
     text = "\n".join(results.built_table(image, built, request.console) for image, built in done)
     document = {"schema": 1, "images": [results.built_document(image, built) for image, built in done]}
     request.console.show(text, document)
     return ExitCode.GOOD
 
 
-def cross_build_one(image: ImagePlan, request: Request) -> Built:
+def cross_build_one(image: ImagePlan, made: Plan, request: Request) -> Built:
     """Build every platform of one image into its layout with the engine that its settings choose."""
-    engine = engines.choose(image.settings.engine, request.environment, request.console.say)
+    engine = engines.choose(
+        image.settings.engine,
+        request.environment,
+        request.console.say,
+        registry_opener(request.environment, made.access),
+    )
     return pipeline.cross_build(image, engine, request.console.say)
 
 

@@ -64,7 +64,7 @@ def _built(image: ImagePlan, plan: Plan, request: Request, *, given: bool) -> Bu
             f"{image.name}: the last push did not end; its layout is this plan's and is not built again"
         )
         return pipeline.standing(image)
-    return cross_build_one(image, request)
+    return cross_build_one(image, plan, request)
 
 
 def _verify(images: Sequence[ImagePlan], request: Request) -> None:

@@ -12,7 +12,7 @@ from gopherwhale import engines
 from gopherwhale.errors import UsageError
 from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
-from gopherwhale.oci.source import ImageSource
+from gopherwhale.oci.source import ImageSource, split_selector
 from gopherwhale.oci.tar_source import open_archive, open_docker_archive, open_oci_archive
 from gopherwhale.references import parse as parse_reference
 
@@ -61,24 +61,10 @@ def open_source(
 
 
 def _from_path(scheme: str, rest: str, start: Path) -> ImageSource:
-    path, select = _split_selector(rest, start)
+    path, select = split_selector(rest, start)
     if scheme == "oci":
         return Layout(path, select)
     return open_oci_archive(path, select) if scheme == "oci-archive" else open_docker_archive(path, select)
-
-
-def _split_selector(text: str, start: Path) -> tuple[Path, str]:
-    """The path, which may hold colons itself, and what stands behind it."""
-    if not text:
-        raise UsageError(
-            "a source names no path", hint="write oci:DIR, oci-archive:FILE or docker-archive:FILE"
-        )
-    places = [len(text), *(at for at, character in enumerate(text) if character in ":@")]
-    for at in sorted(places, reverse=True):
-        if at and (start / text[:at]).exists():
-            return start / text[:at], text[at + 1 :]
-    # Nothing is there: the message shall name the path that was most likely meant.
-    return start / text, ""
 
 
 @contextlib.contextmanager

@@ -6,13 +6,16 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from gopherwhale.engines.ports import OpenRegistry
 from gopherwhale.errors import MissingToolError
 from gopherwhale.oci.ci_credentials import Credential
 from gopherwhale.pipeline import Engine
 from gopherwhale.plan import ImagePlan
 
 
-def choose(name: str, environment: Mapping[str, str], say: Callable[[str], None]) -> Engine:
+def choose(
+    name: str, environment: Mapping[str, str], say: Callable[[str], None], open_registry: OpenRegistry
+) -> Engine:
     """Pick the engine of an image and say in one line which it is and why.
 
     `auto` takes buildx where Docker answers, else go where there is a Go toolchain.
@@ -21,12 +24,13 @@ def choose(name: str, environment: Mapping[str, str], say: Callable[[str], None]
         name: The setting `engine`.
         environment: The process environment.
         say: Takes the line.
+        open_registry: How the go engine reads a base image in a registry.
 
     Raises:
         MissingToolError: What the engine needs is not there.
     """
     if name == "go":
-        return _go(environment, say, "it is set")
+        return _go(environment, say, open_registry, "it is set")
     try:
         return _buildx(environment, say, "it is set" if name == "buildx" else "")
     except MissingToolError as error:
@@ -36,7 +40,7 @@ def choose(name: str, environment: Mapping[str, str], say: Callable[[str], None]
             f"no engine can build here: {without_docker.problem}", hint=without_docker.hint
         ) from None
     try:
-        return _go(environment, say, without_docker.problem)
+        return _go(environment, say, open_registry, without_docker.problem)
     except MissingToolError as error:
         raise MissingToolError(
             f"no engine can build here: {without_docker.problem}, and {error.problem}",
@@ -115,10 +119,12 @@ def _buildx(environment: Mapping[str, str], say: Callable[[str], None], why: str
     return engine
 
 
-def _go(environment: Mapping[str, str], say: Callable[[str], None], why: str) -> Engine:
+def _go(
+    environment: Mapping[str, str], say: Callable[[str], None], open_registry: OpenRegistry, why: str
+) -> Engine:
     from gopherwhale.engines.go import GoEngine  # noqa: PLC0415
 
-    engine = GoEngine(environment)
+    engine = GoEngine(environment, open_registry)
     found = engine.check()
     say(f"engine: go ({why}; {found})")
     return engine

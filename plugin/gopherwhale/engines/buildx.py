@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 from python_on_whales import DockerClient, DockerException
 
-from gopherwhale.engines import bounded, buildkit, options
+from gopherwhale.engines import bounded, buildkit, dockerfile, options
 from gopherwhale.errors import AuthenticationError, BuildError, MissingToolError, UsageError
 from gopherwhale.oci.ci_credentials import Credential
 from gopherwhale.oci.documents import Descriptor
@@ -82,8 +82,9 @@ class BuildxEngine:
         Raises:
             BuildError: A step failed, or the limit of time was reached.
             MissingToolError: This builder cannot export a layout; the message says what mends it.
-            UsageError: A cache option holds a credential.
+            UsageError: A cache option holds a credential, or the run is locked and an image is not pinned.
         """
+        dockerfile.refuse_unpinned(image)
         export = _export_folder(image)
         started = time.monotonic()
         try:

@@ -6,15 +6,43 @@ base, more files, another user. This module names the lines, so that nobody find
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from gopherwhale.dockerfile.stages import SCRATCH, read_stages, sources
 from gopherwhale.dockerfile.syntax import Instruction, parse
 from gopherwhale.engines.files import CERTIFICATES, TIME_ZONES
 from gopherwhale.engines.recipe import Recipe
+from gopherwhale.errors import UsageError
+from gopherwhale.plan import ImagePlan
 
 _HARMLESS: Final = frozenset({"ARG", "LABEL", "MAINTAINER", "SHELL"})
 _MAX_SHOWN: Final = 80
+_MAX_FILE: Final = 1024 * 1024
+
+
+def read_dockerfile(image: ImagePlan) -> str:
+    """The text of an image's Dockerfile, or of as much of it as anybody writes; empty where there is none."""
+    path = image.root / image.settings.dockerfile
+    if not path.is_file():
+        return ""
+    with path.open("rb") as stream:
+        return stream.read(_MAX_FILE).decode(errors="replace")
+
+
+def refuse_unpinned(image: ImagePlan) -> None:
+    """Refuse a Dockerfile whose images may be others tomorrow, where the run is to be locked.
+
+    Raises:
+        UsageError: An image has no digest; the message names its line.
+    """
+    settings = image.settings
+    if image.locked and (found := unpinned(read_dockerfile(image), settings.target, image.build_args)):
+        line, name = found[0]
+        raise UsageError(
+            f"{settings.dockerfile}:{line}: {name} is not pinned by a digest, and this run is --locked",
+            hint="write NAME:TAG@sha256:…; `invoke docker.pin` does it where no variable stands in the name",
+        )
 
 
 def differences(text: str, recipe: Recipe, target: str = "") -> list[tuple[int, str]]:
@@ -32,6 +60,30 @@ def differences(text: str, recipe: Recipe, target: str = "") -> list[tuple[int, 
     found = [one for one in stage if not _follows(one, recipe)]
     shown = [(one.line, f"{one.name} {one.rest}".strip()) for one in found]
     return [(line, what if len(what) <= _MAX_SHOWN else f"{what[:_MAX_SHOWN]}…") for line, what in shown]
+
+
+def unpinned(
+    text: str, target: str = "", build_args: Mapping[str, str] | None = None
+) -> list[tuple[int, str]]:
+    """The images that a build of a Dockerfile starts from or copies from and that no digest pins.
+
+    Args:
+        text: The Dockerfile.
+        target: The stage that would be built; empty for the last.
+        build_args: Values that the build passes.
+
+    Returns:
+        Line numbers with the images.
+    """
+    stages = read_stages(parse(text), target, build_args)
+    names = {stage.name or str(stage.index) for stage in stages.all} | {str(s.index) for s in stages.all}
+    found = []
+    for stage in sorted(stages.used, key=lambda stage: stage.index):
+        if not stage.parents:
+            found.append((stage.start.line, stage.base))
+        read = ((one.line, image) for one in stage.instructions for image in sources(one))
+        found += [(line, image) for line, image in read if image.lower() not in names]
+    return [(line, image) for line, image in found if image != SCRATCH and "@sha256:" not in image]
 
 
 def _final_stage(found: Sequence[Instruction], target: str) -> Sequence[Instruction]:
@@ -58,7 +110,7 @@ def _follows(one: Instruction, recipe: Recipe) -> bool:
     }
     match one.name:
         case "FROM":
-            return words[:1] == ["scratch"]
+            return words[:1] == [recipe.base.partition("@")[0]]
         case "COPY" | "ADD":
             return _is_ours(words, recipe)
         case "EXPOSE":

@@ -21,8 +21,9 @@ from gopherwhale.oci.layer_writer import Entry
 from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform
 
-# What BuildKit gives to every image of a Dockerfile that starts from scratch.
-DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SCRATCH: Final = "scratch"
+# Settings that a base's own value stands for while nobody sets them, by the config's member.
+_MEMBERS: Final[Mapping[str, str]] = {"user": "User", "working_dir": "WorkingDir"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -31,6 +32,7 @@ class Recipe:
     """An image as the go engine makes it.
 
     Attributes:
+        base: What the image is built upon: `scratch`, or where its base is.
         folder: Where the go command runs.
         binaries: At least one.
         arguments: Of `go build`, without packages and output.
@@ -45,6 +47,7 @@ class Recipe:
         process: How the image starts.
     """
 
+    base: str
     folder: Path
     binaries: tuple[Binary, ...]
     arguments: tuple[str, ...]
@@ -80,6 +83,7 @@ def read(image: ImagePlan) -> Recipe:
     binaries = binaries_of(folder, settings.packages)
     ports = tuple(sorted(port if "/" in port else f"{port}/tcp" for port in settings.expose))
     return Recipe(
+        base=settings.base,
         folder=folder,
         binaries=binaries,
         arguments=_arguments(image),
@@ -95,13 +99,12 @@ def read(image: ImagePlan) -> Recipe:
             user=settings.user,
             entrypoint=settings.entrypoint or (_started(binaries, image.name),),
             command=settings.args,
-            environment=tuple(
-                f"{key}={text}" for key, text in ({"PATH": DEFAULT_PATH} | settings.env).items()
-            ),
+            environment=tuple(f"{key}={text}" for key, text in settings.env.items()),
             working_dir=settings.working_dir,
             ports=ports,
             stop_signal=settings.stop_signal,
             labels=image.labels,
+            given=frozenset(_MEMBERS[name] for name in settings.model_fields_set & _MEMBERS.keys()),
         ),
     )
 

@@ -8,36 +8,45 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
 from gopherwhale.errors import UsageError
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, Manifest, encode
 from gopherwhale.oci.layout import REF_NAME, VERSION, Layout, blob_path, walk
+from gopherwhale.platforms import Platform
+from gopherwhale.references import Reference
 from gopherwhale.references import parse as parse_reference
 
 _IMAGE_NAME: Final = "io.containerd.image.name"
 
 
-def write_archive(layout: Layout, target: Path, *, names: Sequence[str] = ()) -> None:
+def write_archive(
+    layout: Layout, target: Path, *, names: Sequence[str] = (), host: Platform | None = None
+) -> None:
     """Write a layout's image as an OCI archive, in one rename.
 
     Args:
         layout: The layout.
         target: The file to write.
-        names: References under which `docker load` shall know the image; only for one platform. The archive
-            then holds Docker's own manifest.json too, which its classic store reads.
+        names: References under which `docker load` shall know the image. The archive then holds Docker's own
+            manifest.json too, which its classic store reads. Of several platforms each is known by its own
+            name, as `hello:1-linux-arm64`, for that store holds one platform under a name (ko#1565).
+        host: The platform that has the plain names as well.
 
     Raises:
-        UsageError: The file cannot be written, or there are names for several platforms.
+        UsageError: The file cannot be written.
         LayoutError: The layout is damaged.
     """
-    files = {"oci-layout": encode({"imageLayoutVersion": VERSION}), "index.json": _index_json(layout, names)}
-    manifests = [(d, m) for d, m in walk(layout) if isinstance(m, Manifest) and not d.is_attestation]
+    images = [(d, m) for d, m in walk(layout) if isinstance(m, Manifest) and not d.is_attestation]
+    named = [_Named(d, m, _names_of(d, names, host, alone=len(images) == 1)) for d, m in images]
+    files = {
+        "oci-layout": encode({"imageLayoutVersion": VERSION}),
+        "index.json": _index_json(layout.root, named if names else ()),
+    }
     if names:
-        if len(manifests) != 1:
-            raise UsageError(f"docker load takes one platform, and the image has {len(manifests)}")
-        files["manifest.json"] = _docker_json(manifests[0][1], names)
+        files["manifest.json"] = _docker_json(named)
     blobs = _blobs(layout)
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".partial-", delete=False) as stream:
@@ -79,32 +88,50 @@ def _blobs(layout: Layout) -> list[Path]:
     return sorted(blob_path(layout.path, digest) for digest in digests)
 
 
-def _index_json(layout: Layout, names: Sequence[str]) -> bytes:
-    root = layout.root
-    entries = (
-        [{**dict(root.annotations)}]
-        if not names
-        else [
-            {_IMAGE_NAME: str(parse_reference(name)), REF_NAME: parse_reference(name).tag} for name in names
-        ]
-    )
-    described = [
-        Descriptor(media_type=root.media_type, digest=root.digest, size=root.size, annotations=annotations)
-        for annotations in entries
-    ]
+@dataclass(frozen=True)
+class _Named:
+    """A platform's image, and what Docker shall call it."""
+
+    descriptor: Descriptor
+    manifest: Manifest
+    names: Sequence[Reference]
+
+
+def _names_of(
+    descriptor: Descriptor, names: Sequence[str], host: Platform | None, *, alone: bool
+) -> list[Reference]:
+    plain = [parse_reference(name) for name in names]
+    platform = descriptor.platform
+    if alone or platform is None:
+        return plain
+    own = [one.with_tag(f"{one.tag or 'latest'}-{platform.slug}") for one in plain]
+    return [*plain, *own] if platform == host else own
+
+
+def _index_json(root: Descriptor, named: Sequence[_Named]) -> bytes:
+    """The archive's index.json: the image's own root, under every name where its platform is the only one."""
+    entries = [] if named else [replace(root, annotations=dict(root.annotations))]
+    for one in named:
+        below = root if len(named) == 1 else replace(one.descriptor, artifact_type="")
+        for name in one.names:
+            annotations = {_IMAGE_NAME: str(name), REF_NAME: name.tag}
+            entries.append(replace(below, annotations=annotations))
     return encode(
         {
             "schemaVersion": 2,
             "mediaType": OCI_INDEX,
-            "manifests": [entry.to_document() for entry in described],
+            "manifests": [entry.to_document() for entry in entries],
         }
     )
 
 
-def _docker_json(manifest: Manifest, names: Sequence[str]) -> bytes:
-    document = {
-        "Config": str(blob_path(Path(), manifest.config.digest)),
-        "RepoTags": [parse_reference(name).familiar for name in names],
-        "Layers": [str(blob_path(Path(), layer.digest)) for layer in manifest.layers],
-    }
-    return json.dumps([document], separators=(",", ":")).encode()
+def _docker_json(named: Sequence[_Named]) -> bytes:
+    documents = [
+        {
+            "Config": str(blob_path(Path(), one.manifest.config.digest)),
+            "RepoTags": [name.familiar for name in one.names],
+            "Layers": [str(blob_path(Path(), layer.digest)) for layer in one.manifest.layers],
+        }
+        for one in named
+    ]
+    return json.dumps(documents, separators=(",", ":")).encode()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ class Entry:
         uid: Owner.
         gid: Owning group.
         link: What it points to, where it is a symbolic link.
+        records: Further PAX records of its tar header.
     """
 
     path: str
@@ -46,6 +47,7 @@ class Entry:
     uid: int = 0
     gid: int = 0
     link: str = ""
+    records: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,14 +107,19 @@ class LayerCache:
             write_atomically(self._path, encode(self._used))
 
 
-def with_folders(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def with_folders(entries: Iterable[Entry], *, add: bool = True) -> tuple[Entry, ...]:
     """Add the folders that entries stand in, in the order of a sorted tar.
+
+    Args:
+        entries: What a layer holds.
+        add: Whether to add any. Above a base none may be: a folder of the base that is a symbolic link, as
+            Debian's /bin, would become an empty folder, and another's mode or owner would be lost.
 
     Returns:
         Every folder before what it holds; folders that were not given belong to root, mode 0755.
     """
     found = {entry.path: entry for entry in entries}
-    for path in list(found):
+    for path in list(found) if add else []:
         parts = path.split("/")[:-1]
         for end in range(1, len(parts) + 1):
             folder = "/".join(parts[:end])
@@ -126,6 +133,8 @@ def write_layer(
     cache: LayerCache,
     pool: ThreadPoolExecutor,
     compression: Compression = "gzip",
+    *,
+    folders: bool = True,
 ) -> Layer:
     """Put a layer of some files into a layout, unless it is there already.
 
@@ -135,11 +144,12 @@ def write_layer(
         cache: What is known of earlier layers.
         pool: Where blocks are compressed; not the pool that this very call runs in.
         compression: How the blob is compressed.
+        folders: Whether folders that were not given are added; see `with_folders`.
 
     Raises:
         OSError: A file cannot be read, or the layout not written.
     """
-    ordered = with_folders(entries)
+    ordered = with_folders(entries, add=folders)
     fingerprint = _fingerprint(ordered, compression)
     if known := cache.find(fingerprint, writer):
         return known
@@ -170,7 +180,10 @@ def _read_cache(path: Path) -> dict[str, dict[str, Any]]:
 def _fingerprint(entries: Iterable[Entry], compression: Compression) -> str:
     """The digest of everything that decides a layer's compressed bytes."""
     content = [
-        [entry.path, entry.mode, entry.uid, entry.gid, entry.link, _content_digest(entry.content)]
+        [
+            *(entry.path, entry.mode, entry.uid, entry.gid, entry.link, dict(entry.records)),
+            _content_digest(entry.content),
+        ]
         for entry in entries
     ]
     return hashlib.sha256(json.dumps([_FORMAT, *facts(compression), content]).encode()).hexdigest()
@@ -209,6 +222,7 @@ def _header(entry: Entry, size: int) -> bytes:
         info.type, info.name = tarfile.DIRTYPE, f"{entry.path}/"
     info.size, info.mode, info.mtime = size, entry.mode, 0
     info.uid, info.gid, info.uname, info.gname = entry.uid, entry.gid, "", ""
+    info.pax_headers = dict(entry.records)
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 

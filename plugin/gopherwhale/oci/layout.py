@@ -198,7 +198,9 @@ class LayoutWriter:
         os.fsync(stream.fileno())
         # mkstemp makes files that only their owner reads; a layout is for everyone who reads its folder.
         os.fchmod(stream.fileno(), 0o644)
-        Path(stream.name).replace(blob_path(self.path, digest))
+        target = blob_path(self.path, digest)
+        target.parent.mkdir(exist_ok=True)
+        Path(stream.name).replace(target)
 
     def adopt(self, file: Path, digest: str) -> None:
         """Move a finished blob into the layout, its bytes checked against its digest on the way.

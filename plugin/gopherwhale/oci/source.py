@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import IO, Final, Protocol
 
-from gopherwhale.errors import LayoutError
+from gopherwhale.errors import LayoutError, UsageError
 from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor
 
 CHUNK: Final = 1024 * 1024
@@ -64,6 +65,31 @@ def read_document(source: ImageSource, descriptor: Descriptor) -> bytes:
     return data
 
 
+def split_selector(text: str, start: Path) -> tuple[Path, str]:
+    """Read `PATH[:TAG|@DIGEST]`, which names an image of a layout or an archive; the path may hold colons.
+
+    Args:
+        text: The name.
+        start: The folder that a relative path is read from.
+
+    Returns:
+        The path, and the tag or digest, or empty.
+
+    Raises:
+        UsageError: It names no path.
+    """
+    if not text:
+        raise UsageError(
+            "a source names no path", hint="write oci:DIR, oci-archive:FILE or docker-archive:FILE"
+        )
+    places = [len(text), *(at for at, character in enumerate(text) if character in ":@")]
+    for at in sorted(places, reverse=True):
+        if at and (start / text[:at]).exists():
+            return start / text[:at], text[at + 1 :]
+    # Nothing is there: the message shall name the path that was most likely meant.
+    return start / text, ""
+
+
 def refuse_other(descriptor: Descriptor, size: int, hexdigest: str, what: str) -> None:
     """Refuse bytes that are not those which a descriptor names.
 
@@ -88,9 +114,25 @@ def check_blob(source: ImageSource, descriptor: Descriptor) -> None:
     Raises:
         LayoutError: Its bytes are not those that the descriptor names.
     """
+    copy_blob(source, descriptor, None)
+
+
+def copy_blob(source: ImageSource, descriptor: Descriptor, target: IO[bytes] | None) -> None:
+    """Copy a blob into a file, its size and digest checked on the way, in constant memory.
+
+    Args:
+        source: Where the blob is.
+        descriptor: What it must be.
+        target: Takes the bytes, which count for nothing where this raises; None to check alone.
+
+    Raises:
+        LayoutError: Its bytes are not those that the descriptor names.
+    """
     hasher, size = hashlib.new(descriptor.digest.partition(":")[0]), 0
     with source.open_blob(descriptor) as stream:
         while size <= descriptor.size and (chunk := stream.read(CHUNK)):
             hasher.update(chunk)
             size += len(chunk)
+            if target is not None:
+                target.write(chunk)
     refuse_other(descriptor, size, hasher.hexdigest(), f"{source.name}: {descriptor.digest}")

@@ -5,6 +5,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from gopherwhale.engines.go import GoEngine
 from gopherwhale.errors import BuildError, MissingToolError, UsageError
 from gopherwhale.oci.documents import Index, Manifest, parse_config
 from gopherwhale.oci.layout import Layout, blob_path, walk, writing
+from gopherwhale.oci.source import ImageSource
 from gopherwhale.pipeline import Built, cross_build
+from gopherwhale.references import Reference
 from gopherwhale.settings import load
 from tests.unit.test_plan import REVISION
 
@@ -27,7 +30,8 @@ _GO = """#!/bin/sh
 echo "$GOARCH" >> "$FAKE_LOG"
 [ "$GOARCH" = "$FAKE_BROKEN" ] && { echo '# example.com/hello'; echo 'main.go:1: broken'; exit 1; }
 while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done
-printf 'for %s %s' "$GOOS/$GOARCH$GOARM" "$FAKE_CONTENT" > "${out}hello"
+[ "$GOOS" = windows ] && end=.exe
+printf 'for %s %s' "$GOOS/$GOARCH$GOARM" "$FAKE_CONTENT" > "${out}hello$end"
 """
 _PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
@@ -156,7 +160,7 @@ def test_a_go_that_leaves_no_binary_is_a_failed_build(bench: Bench) -> None:
 
 
 def test_windows_is_refused_before_anything_runs(bench: Bench) -> None:
-    """An image for Windows needs a base, which this engine has not."""
+    """An image for Windows needs a base that has it."""
     with pytest.raises(UsageError, match="windows/amd64"):
         bench.build(platforms="linux/amd64,windows/amd64")
     assert not Path(bench.environment["FAKE_LOG"]).exists()
@@ -224,12 +228,17 @@ def test_a_folder_that_cannot_be_written_is_our_error(bench: Bench) -> None:
         GoEngine(bench.environment).build(image, writer, bench.said.append)
 
 
+def no_registry(reference: Reference) -> AbstractContextManager[ImageSource]:
+    """Stand in where no registry may be asked."""
+    pytest.fail(f"{reference} was asked for")
+
+
 @pytest.fixture
 def choose(bench: Bench) -> Callable[[str, str], str]:
     """Choose an engine where there is no Docker: its line, or its error."""
 
     def run(name: str, path: str) -> str:
-        engine = engines.choose(name, {"PATH": path}, bench.said.append)
+        engine = engines.choose(name, {"PATH": path}, bench.said.append, no_registry)
         return f"{engine.name}: {bench.said[-1]}"
 
     return run

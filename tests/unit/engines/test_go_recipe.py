@@ -11,6 +11,7 @@ from gopherwhale import plan
 from gopherwhale.engines import packages, recipe
 from gopherwhale.engines.recipe import Recipe
 from gopherwhale.errors import UsageError
+from gopherwhale.oci.assemble import DEFAULT_PATHS
 from gopherwhale.platforms import parse
 from gopherwhale.settings import load
 from tests.unit.test_plan import REVISION
@@ -44,7 +45,7 @@ def test_the_scaffold_needs_no_setting(root: Path) -> None:
     assert paths(made) == [(".", "/hello")]
     assert made.process.user == "65532:65532"
     assert made.process.entrypoint == ("/hello",)
-    assert made.process.environment == (f"PATH={recipe.DEFAULT_PATH}",)
+    assert made.process.environment == ()
     assert made.process.working_dir == "/"
     assert made.certificates == "certifi"
     assert not made.time_zones
@@ -85,12 +86,12 @@ def test_settings_of_the_table_reach_command_and_image(root: Path) -> None:
         "GOAMD64": "v2",
         "GOEXPERIMENT": "x",
     }
-    document = made.process.to_document()
+    document = made.process.to_document("linux")
     assert document.pop("Labels")
     assert document == {
         "User": "1:2",
         "ExposedPorts": {"53/udp": {}, "8080/tcp": {}},
-        "Env": [f"PATH={recipe.DEFAULT_PATH}", "A=b"],
+        "Env": [f"PATH={DEFAULT_PATHS['linux']}", "A=b"],
         "Entrypoint": ["/hello", "-v"],
         "Cmd": ["serve"],
         "WorkingDir": "/data",

@@ -1,0 +1,128 @@
+"""docker.pin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gopherwhale import references
+from gopherwhale.access import Access
+from gopherwhale.app.bases import registry_opener
+from gopherwhale.app.request import Request, resolve
+from gopherwhale.dockerfile.stages import SCRATCH, read_stages
+from gopherwhale.dockerfile.syntax import parse as parse_dockerfile
+from gopherwhale.engines.bases import LAYOUT
+from gopherwhale.engines.dockerfile import read_dockerfile
+from gopherwhale.errors import ExitCode
+from gopherwhale.oci.files import write_atomically
+from gopherwhale.oci.layout import Layout
+from gopherwhale.oci.source import split_selector
+from gopherwhale.plan import ImagePlan
+from gopherwhale.settings import FILE_NAME
+
+Digest = Callable[[str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """A base image in a file.
+
+    Attributes:
+        file: Relative to the repository.
+        place: The key or the line.
+        was: As it stood there.
+        now: With its digest.
+    """
+
+    file: str
+    place: str
+    was: str
+    now: str
+
+
+def pin(request: Request) -> ExitCode:
+    """Write the digest that each base image has now into gopherwhale.toml and into the Dockerfiles."""
+    resolved, made = resolve(request)
+    root = resolved.root
+    known: dict[str, str] = {}
+
+    def now(text: str) -> str:
+        if text not in known:
+            request.console.say(f"asking for {text}")
+            known[text] = _with_digest(text, root, request, made.access)
+        return known[text]
+
+    edits: dict[Path, bytes] = {}
+    pins = [
+        *_pin_settings(root / FILE_NAME, now, edits),
+        *_pin_dockerfiles(made.images, now, request.console.say, edits),
+    ]
+    for path, data in edits.items():
+        write_atomically(path, data)
+    lines = [
+        f"{one.file}: {one.place}: {one.now}{' (as before)' if one.was == one.now else ''}" for one in pins
+    ]
+    text = "\n".join(lines) or "no base image is named in gopherwhale.toml or in a Dockerfile"
+    request.console.show(text, {"schema": 1, "pins": [asdict(one) for one in pins]})
+    return ExitCode.GOOD
+
+
+def _with_digest(text: str, root: Path, request: Request, access: Access) -> str:
+    if text.startswith(LAYOUT):
+        name = text.removeprefix(LAYOUT)
+        folder, select = split_selector(name, root)
+        shown = name.removesuffix(select).rstrip("@:") if select else name
+        return f"{LAYOUT}{shown}@{Layout(folder, select).root.digest}"
+    reference = references.parse(text)
+    if reference.digest and not reference.tag:
+        return text
+    asked = reference.with_tag(reference.tag or "latest")
+    with registry_opener(request.environment, access)(asked) as source:
+        return f"{text.partition('@')[0]}@{source.root.digest}"
+
+
+def _pin_settings(path: Path, now: Digest, edits: dict[Path, bytes]) -> Iterator[Pin]:
+    # Only who pins pays for it: a TOML document that keeps its comments and its formatting.
+    import tomlkit  # noqa: PLC0415
+
+    if not path.is_file():
+        return
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    tables: dict[str, Any] = {"go.base": document.get("go")}
+    for name, image in (document.get("images") or {}).items():
+        tables[f"images.{name}.go.base"] = image.get("go")
+    for place, table in tables.items():
+        if not isinstance(table, MutableMapping) or table.get("base", SCRATCH) == SCRATCH:
+            continue
+        was = str(table["base"])
+        table["base"] = now(was)
+        yield Pin(file=path.name, place=place, was=was, now=str(table["base"]))
+    data = tomlkit.dumps(document).encode()
+    if data != path.read_bytes():
+        edits[path] = data
+
+
+def _pin_dockerfiles(
+    images: tuple[ImagePlan, ...], now: Digest, say: Callable[[str], None], edits: dict[Path, bytes]
+) -> Iterator[Pin]:
+    """Pin what the stages start from; a name with a variable in it cannot be, and is left as it is."""
+    for path, image in {one.root / one.settings.dockerfile: one for one in images}.items():
+        text, file = read_dockerfile(image), image.settings.dockerfile
+        lines = text.splitlines(keepends=True)
+        for stage in read_stages(parse_dockerfile(text)).all:
+            word = next(iter(stage.start.words), None)
+            if word is None or stage.parents or word.text == SCRATCH:
+                continue
+            line, column = stage.start.place(word.offset)
+            if "$" in word.raw:
+                say(f"{file}:{line}: {word.raw} holds a variable, and is left as it is")
+                continue
+            pinned = now(word.text)
+            old = lines[line - 1]
+            lines[line - 1] = f"{old[:column]}{pinned}{old[column + len(word.raw) :]}"
+            yield Pin(file=file, place=f"line {line}", was=word.text, now=pinned)
+        data = "".join(lines).encode()
+        if data != text.encode() and path.read_bytes() == text.encode():
+            edits[path] = data

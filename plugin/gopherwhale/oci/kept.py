@@ -1,0 +1,119 @@
+"""An image source whose blobs are kept on disk once they were read, so that a later build asks nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import IO, Final, Self
+
+from gopherwhale.oci.documents import MAX_DOCUMENT, OCI_INDEX, OCI_MANIFEST, Descriptor
+from gopherwhale.oci.files import PARTIAL
+from gopherwhale.oci.layout import blob_path
+from gopherwhale.oci.source import ImageSource, check_blob, copy_blob
+from gopherwhale.oci.strict_json import load_json, text
+
+# Who has not built on a base for so long fetches it again.
+_MAX_AGE: Final = 30 * 86400
+
+
+class KeptSource:
+    """A source read through a folder; see `ImageSource`. Use it in a `with` block.
+
+    Where the image is named by its digest, a run that finds everything kept never opens the source.
+
+    Args:
+        name: What to call it in messages.
+        digest: The digest that the image is pinned by, else empty.
+        folder: Where blobs are kept; made where it is missing.
+        open_source: Opens the source itself.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        digest: str,
+        folder: Path,
+        open_source: Callable[[], AbstractContextManager[ImageSource]],
+    ) -> None:
+        """Open nothing yet."""
+        self.name = name
+        self._digest = digest
+        self._folder = folder
+        self._open_source = open_source
+        self._opened: ImageSource | None = None
+        self._stack = ExitStack()
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        """Forget what nobody used for a month, and what a killed run left."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        now = time.time()
+        for path in self._folder.glob("blobs/*/*"):
+            if path.name.startswith(PARTIAL) or now - path.stat().st_mtime > _MAX_AGE:
+                path.unlink(missing_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the source, if it was opened."""
+        self._stack.close()
+
+    @property
+    def root(self) -> Descriptor:
+        """The image's root; a pinned one that is kept is asked of nobody."""
+        if self._digest and (path := blob_path(self._folder, self._digest)).is_file():
+            with path.open("rb") as stream:
+                document = load_json(stream.read(MAX_DOCUMENT + 1), f"{self.name}: {self._digest}")
+            default = OCI_INDEX if "manifests" in document else OCI_MANIFEST
+            media_type = text(document, "mediaType", self.name) or default
+            return Descriptor(media_type=media_type, digest=self._digest, size=path.stat().st_size)
+        return self._source().root
+
+    @contextlib.contextmanager
+    def open_blob(self, descriptor: Descriptor) -> Iterator[IO[bytes]]:
+        """Open a blob, fetched and checked first unless it is kept; see `ImageSource.open_blob`."""
+        path = blob_path(self._folder, descriptor.digest)
+        if not _is_sound(path, descriptor):
+            self._fetch(descriptor, path)
+        with path.open("rb") as stream:
+            os.utime(stream.fileno())
+            yield stream
+
+    def confirm(self, descriptor: Descriptor) -> None:
+        """See that a blob can be had and is what its descriptor says; see `ImageSource.confirm`."""
+        check_blob(self, descriptor)
+
+    def _fetch(self, descriptor: Descriptor, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PARTIAL, delete=False) as stream:
+            try:
+                copy_blob(self._source(), descriptor, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+                Path(stream.name).replace(path)
+            finally:
+                Path(stream.name).unlink(missing_ok=True)
+
+    def _source(self) -> ImageSource:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._stack.enter_context(self._open_source())
+            return self._opened
+
+
+def _is_sound(path: Path, descriptor: Descriptor) -> bool:
+    """Whether a kept blob is there and still what its name says."""
+    if not path.is_file() or path.stat().st_size != descriptor.size:
+        return False
+    algorithm, _, expected = descriptor.digest.partition(":")
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest() == expected
