@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,46 @@ def test_no_configuration_fails_but_with_our_error(tmp_path: Path, configuration
         load(tmp_path, configuration=configuration)
     except UsageError as error:
         assert error.problem  # noqa: PT017 -- both outcomes are right, and only one can be looked at
+
+
+POLICY = """
+[verify]
+all = true
+[[verify.policy]]
+code = "variant-older"
+severity = "allowed"
+platform = "arm/v7"
+reason = "serves both"
+"""
+
+
+def test_a_policy_is_read_with_its_platform_in_normal_form(tmp_path: Path) -> None:
+    """`[[verify.policy]]` holds for every image; one with a table of its own has its own."""
+    text = f"{POLICY}[images.a]\n[images.b.verify]\npolicy = []\n".replace("arm/v7", "linux/armhf")
+    images = load(write(tmp_path, text)).images
+    (rule,) = images["a"].verify.policy
+    assert (rule.code, rule.severity, rule.platform) == ("variant-older", "allowed", "linux/arm/v7")
+    assert images["b"].verify.policy == ()
+    assert images["b"].verify.all
+    assert only_image(load(tmp_path / "x", environment={"GOPHERWHALE_VERIFY_ALL": "true"})).verify.all
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("variant-older", "variant-oldr", "did you mean 'variant-older'?"),
+        ("variant-older", "qqq", "known: ambiguous"),
+        ("variant-older", "ambiguous", "cannot be weighed otherwise"),
+        ("allowed", "ignore", "severity"),
+        ("arm/v7", "arm/v9", "platform"),
+        ('reason = "serves both"', 'reason = ""', "reason"),
+        ('reason = "serves both"', "", "reason: field required"),
+        ("code =", "cod =", "cod"),
+        ("all =", "al =", "did you mean 'all'?"),
+    ],
+)
+def test_a_policy_that_cannot_be_meant_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
+    """A code that does not exist is named with the likely one, and every rule has its reason."""
+    write(tmp_path, POLICY.replace("arm/v7", "linux/arm/v7").replace(old, new))
+    with pytest.raises(UsageError, match=re.escape(told)):
+        load(tmp_path)

@@ -121,7 +121,7 @@ def _file(member: Member, content: Content, path: str, layer: str, room: int) ->
         return Node(kind="file", mode=mode, facts=known, digest=digest, layer=layer)
     if mode & ANY_X:
         known, digest = facts.read(head), f"sha256:{hashlib.sha256(head).hexdigest()}"
-        text = head[:room] if known.format == "script" else b""
+        text = head[:room] if known.format == "script" or _LOOKED_UP.fullmatch(path) else b""
         return Node(kind="file", mode=mode, facts=known, digest=digest, layer=layer, text=text)
     if _LOOKED_UP.fullmatch(path):
         return Node(kind="file", mode=mode, layer=layer, text=head[:room])

@@ -38,11 +38,15 @@ def _run(report: Report, version: str) -> dict[str, Any]:
     rules = [_rule(code) for code in CODES.values()]
     return {
         "tool": {"driver": {"name": "gopherwhale", "semanticVersion": version, "rules": rules}},
-        "automationDetails": {"id": f"gopherwhale/verify-arch/{quote(report.source, safe='')}"},
+        "automationDetails": {"id": f"gopherwhale/verify-arch/{_uri(report.source, safe='')}"},
         "invocations": [{"executionSuccessful": True}],
         "originalUriBaseIds": {_BASE: {"description": _text("the root of the image's file system")}},
         "columnKind": "unicodeCodePoints",
-        "properties": {"source": report.source, "digest": report.digest, "undecided": report.undecided},
+        "properties": {
+            "source": printable(report.source),
+            "digest": report.digest,
+            "undecided": report.undecided,
+        },
         "results": [_result(finding, report) for finding in report.all_findings],
     }
 
@@ -83,14 +87,18 @@ def _result(finding: Finding, report: Report) -> dict[str, Any]:
 
 def _location(finding: Finding, report: Report) -> dict[str, Any]:
     """The file in the image; a finding of the image as a whole is at its name."""
-    place: dict[str, Any] = {"uri": quote(finding.path.lstrip("/")), "uriBaseId": _BASE}
+    place: dict[str, Any] = {"uri": _uri(finding.path.lstrip("/")), "uriBaseId": _BASE}
     if not finding.path.strip("/"):
-        place = {"uri": quote(report.source, safe="/")}
+        place = {"uri": _uri(report.source)}
     name = ":".join(part for part in (finding.platform, finding.path) if part) or report.source
     return {
         "physicalLocation": {"artifactLocation": place},
         "logicalLocations": [{"fullyQualifiedName": printable(name), "kind": "resource"}],
     }
+
+
+def _uri(text: str, safe: str = "/") -> str:
+    return quote(printable(text), safe=safe)
 
 
 def _fingerprint(finding: Finding) -> str:

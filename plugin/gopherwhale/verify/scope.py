@@ -93,10 +93,16 @@ class Scope:
 
     @property
     def program(self) -> Reached | None:
-        """The program that all of it is about: the first of Go's, else the first of machine code."""
+        """The program that all of it is about: the first of Go's, else the first of machine code.
+
+        A launcher is not it, though tini's like are written in Go too; nor is the program for another
+        machine of a script that chooses.
+        """
         runs = [one for one in self.reached.values() if one.is_run and one.is_code]
-        first = next((one for one in runs if one.role != "script"), None)
-        return next((one for one in runs if one.facts.go_version), first)
+        runs = [one for one in runs if posixpath.basename(one.path) not in LAUNCHERS] or runs
+        go = [one for one in runs if one.facts.go_version]
+        fitting = [one for one in go if one.facts.architecture == self.declared.architecture]
+        return next(iter([*fitting, *go, *(one for one in runs if one.role != "script")]), None)
 
     def lookup(self, word: str) -> str:
         """Find a program as a shell or `exec` would.

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gopherwhale.app.request import Request
+from gopherwhale.app.verifying import verify_arch
+from gopherwhale.console import Console
+from gopherwhale.errors import ExitCode, UsageError
+from tests.unit.oci.images import make_layout
+from tests.unit.verify.judged import code, program
+
+AMD, ARM = "linux/amd64", "linux/arm64"
+Run = Callable[..., tuple[ExitCode, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Verify in a repository for two platforms, whose layout holds what it should."""
+    (tmp_path / "go.mod").write_text("module example.invalid/hello\n")
+    (tmp_path / "gopherwhale.toml").write_text('repository = "acme/hello"\n')
+    make_layout(tmp_path / "dist" / "hello", {one: program(one) for one in (AMD, ARM)})
+    make_layout(tmp_path / "wrong", {AMD: program(AMD), ARM: code("s390x")})
+
+    def call(form: str = "table", **own: Any) -> tuple[ExitCode, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        environment = {"GOPHERWHALE_NO_CACHE": "1", **own.pop("environment", {})}
+        console = Console(out=out, err=err, format=form)
+        code = verify_arch(Request(start=tmp_path, environment=environment, console=console), **own)
+        return code, out.getvalue(), err.getvalue()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, ExitCode.GOOD),
+        ({"expect": f"{ARM},{AMD}"}, ExitCode.GOOD),
+        ({"expect": AMD}, ExitCode.VERIFICATION),
+        ({"expect": "common"}, ExitCode.VERIFICATION),
+        ({"expect": "any"}, ExitCode.GOOD),
+        ({"source": ["wrong"]}, ExitCode.VERIFICATION),
+        ({"source": ["oci:dist/hello", "oci:wrong"]}, ExitCode.VERIFICATION),
+        ({"source": ["oci:dist/hello"], "expect": AMD}, ExitCode.VERIFICATION),
+        ({"revision": "0123456789ab"}, ExitCode.VERIFICATION),
+    ],
+)
+def test_the_exit_code_is_0_or_10(run: Run, own: dict[str, Any], expected: ExitCode) -> None:
+    """What must be there are the settings' platforms, or exactly those of --expect."""
+    assert run(**own)[0] is expected
+
+
+def test_one_source_that_cannot_be_read_hides_no_other(run: Run, tmp_path: Path) -> None:
+    """Each source has its report, in the order given."""
+    (tmp_path / "empty").mkdir()
+    code, out, _ = run("json", source=["empty", "oci:dist/hello"])
+    reports = [(one["source"].rpartition("/")[2], one["ok"]) for one in json.loads(out)["reports"]]
+    assert reports == [("empty", False), ("hello", True)]
+    assert code is ExitCode.VERIFICATION
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [
+        ("table", "oci:"),
+        ("json", '{\n  "schema": 1,\n  "ok": false'),
+        ("github", "::error title=wrong-machine"),
+        ("sarif", '{\n  "$schema"'),
+        ("junit", "<?xml version='1.0'"),
+    ],
+)
+def test_each_format_reaches_standard_output(run: Run, form: str, begins: str) -> None:
+    """And nothing else does: progress goes to standard error."""
+    _, out, err = run(form, source=["wrong"])
+    assert out.startswith(begins)
+    assert "reading 2 images" in err
+
+
+def test_github_gets_a_summary_of_the_step(run: Run, tmp_path: Path) -> None:
+    """It is added to what earlier steps wrote; where it cannot be written, that is said and nothing else."""
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    run("github", source=["wrong"], environment={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert summary.read_text().startswith("before\n### ")
+    code, out, err = run("github", environment={"GITHUB_STEP_SUMMARY": str(tmp_path)})
+    assert code is ExitCode.GOOD
+    assert "platforms, 2 files judged" in out
+    assert "summary is left out" in err
+
+
+def test_a_policy_of_the_settings_counts_for_a_named_source(run: Run, tmp_path: Path) -> None:
+    """What this repository allows, it allows wherever its image is."""
+    table = '[[verify.policy]]\ncode = "wrong-machine"\nseverity = "allowed"\nreason = "a test"\n'
+    (tmp_path / "gopherwhale.toml").write_text(table)
+    code, out, _ = run(source=["wrong"])
+    assert code is ExitCode.GOOD
+    assert "allowed[wrong-machine]" in out
+    assert "policy   a test" in out
+
+
+def test_a_setting_that_is_wrong_is_told_though_a_source_is_named(run: Run, tmp_path: Path) -> None:
+    """A repository whose settings cannot be read is not taken for no repository."""
+    (tmp_path / "gopherwhale.toml").write_text("platform = []\n")
+    with pytest.raises(UsageError, match="did you mean 'platforms'"):
+        run(source=["wrong"])
+
+
+def test_all_and_head_are_asked_for(run: Run) -> None:
+    """--all judges more, and --revision HEAD needs a commit."""
+    assert run(all=True)[0] is ExitCode.GOOD
+    with pytest.raises(UsageError, match="--revision HEAD needs a commit"):
+        run(revision="HEAD")
