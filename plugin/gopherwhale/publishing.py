@@ -29,18 +29,14 @@ RECEIPT: Final = "receipt.json"
 Say = Callable[[str], None]
 
 
-def check_may_push(plan: Plan, *, built: bool = False) -> None:
+def check_may_push(plan: Plan) -> None:
     """Refuse a push that could not be repeated or has nowhere to go, before anything is built.
-
-    Args:
-        plan: Of the run.
-        built: The images are built already: the tree does not matter.
 
     Raises:
         UsageError: The tree is dirty, or an image has no repository or no tag.
     """
     revision = plan.revision
-    if revision and revision.dirty and not plan.allow_dirty and not built:
+    if revision and revision.dirty and not plan.allow_dirty:
         raise UsageError(
             f"the tree has uncommitted changes: {', '.join(revision.dirty)}",
             hint="commit or stash them, or push with --allow-dirty",

@@ -27,7 +27,7 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False) -> ExitCo
     _, made = resolve(request)
     if layout:
         made = _with_layout(made, request.start / layout)
-    publishing.check_may_push(made, built=bool(layout))
+    publishing.check_may_push(made)
     console = request.console
     with RegistryClient.from_environment(request.environment, made.access) as client:
         unmoved = publishing.tags_now(made, client)
@@ -53,7 +53,8 @@ def _with_layout(plan: Plan, layout: Path) -> Plan:
             "--layout is one image, and there are several here", hint="choose one with --image NAME"
         )
     # Of which commit it is, nobody has said.
-    return replace(plan, images=(replace(plan.images[0], layout=layout, revision=""),))
+    image = replace(plan.images[0], layout=layout, revision="")
+    return replace(plan, images=(image,), revision=None)
 
 
 def _built(image: ImagePlan, plan: Plan, request: Request, *, given: bool) -> Built:

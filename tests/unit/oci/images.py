@@ -26,7 +26,11 @@ def layer(files: Mapping[str, bytes], mode: int = 0o755) -> bytes:
 
 
 def put_image(
-    writer: LayoutWriter, platform: Platform, layers: Sequence[bytes], entrypoint: str
+    writer: LayoutWriter,
+    platform: Platform,
+    layers: Sequence[bytes],
+    entrypoint: str,
+    labels: Mapping[str, str] | None = None,
 ) -> Descriptor:
     """Put a whole image of one platform, its layers gzipped; the descriptor is an index's entry."""
     diff_ids = [f"sha256:{hashlib.sha256(plain).hexdigest()}" for plain in layers]
@@ -35,7 +39,7 @@ def put_image(
             "architecture": platform.architecture,
             "os": platform.os,
             **({"variant": platform.variant} if platform.variant else {}),
-            "config": {"Entrypoint": [entrypoint], "User": "65532:65532"},
+            "config": {"Entrypoint": [entrypoint], "User": "65532:65532", "Labels": dict(labels or {})},
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
         }
     )

@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gopherwhale import engines
+from gopherwhale.app.pushing import push
+from gopherwhale.app.request import Request
+from gopherwhale.console import Console
+from gopherwhale.errors import BuildError, ExitCode, GopherwhaleError, LayoutError, RegistryError, UsageError
+from gopherwhale.oci.layout import Layout, LayoutWriter
+from gopherwhale.oci.transport import Transport
+from gopherwhale.pipeline import Built, PlatformWork, Say
+from gopherwhale.plan import ImagePlan
+from tests.faults.proxy import Fault, Proxy, Reply, proxying
+from tests.faults.registry import MemoryRegistry, serving
+from tests.unit.oci.images import layer, make_layout, put_image, put_index
+from tests.unit.verify.judged import program
+
+TOML = 'repository = "{}/acme/hello"\nplatforms = ["linux/amd64", "linux/arm64"]\n'
+
+
+@dataclass
+class StandIn:
+    """An engine that takes programs made by hand, and fails for one platform if told so."""
+
+    name: str = "stand-in"
+    builds: int = 0
+    fails_for: str = ""
+
+    def build(self, image: ImagePlan, writer: LayoutWriter, say: Say) -> Built:
+        """Build, or fail as told."""
+        self.builds += 1
+        entries = []
+        for platform in image.platforms:
+            if str(platform) == self.fails_for:
+                raise BuildError(f"{platform}: does not compile")
+            content = program(str(platform)) + bytes(20_000)
+            entries.append(
+                put_image(
+                    writer,
+                    platform,
+                    [layer({"app": content}), layer({"ca": b"the same"})],
+                    "/app",
+                    labels=image.labels,
+                )
+            )
+        say(f"built {len(entries)} platforms")
+        root = put_index(writer, entries)
+        work = tuple(PlatformWork(platform=p, cached=0, built=1, seconds=0.0) for p in image.platforms)
+        return Built(root=root, engine=self.name, seconds=0.0, work=work)
+
+    def commands(self, image: ImagePlan) -> list[list[str]]:
+        """None that could be run."""
+        return [[image.name]]
+
+
+@dataclass
+class Desk:
+    """A repository, a registry behind a proxy, and somebody who types `docker.push`."""
+
+    folder: Path
+    registry: MemoryRegistry
+    proxy: Proxy
+    engine: StandIn
+    out: io.StringIO = field(default_factory=io.StringIO)
+    err: io.StringIO = field(default_factory=io.StringIO)
+
+    def push(self, layout: str = "", *, dry_run: bool = False, **flags: Any) -> Any:
+        """What it shows as JSON."""
+        self.out.truncate(self.out.seek(0))
+        self.err.truncate(self.err.seek(0))
+        request = Request(
+            start=self.folder,
+            environment={"PATH": "/usr/bin:/bin"},
+            console=Console(out=self.out, err=self.err, format="json"),
+            flags=flags,
+        )
+        assert push(request, layout, dry_run=dry_run) is ExitCode.GOOD
+        return json.loads(self.out.getvalue())
+
+    def git(self, *arguments: str) -> None:
+        """Run git in the repository."""
+        identity = (
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.invalid",
+            "-c",
+            "init.defaultBranch=main",
+        )
+        subprocess.run(["git", "-C", self.folder, *identity, *arguments], check=True, timeout=60)
+
+    def commit(self, name: str, text: str) -> None:
+        """Write a file and commit it."""
+        (self.folder / name).write_text(text)
+        self.git("add", ".")
+        self.git("commit", "-qm", name)
+
+    @property
+    def layout(self) -> Path:
+        """Where the image is built."""
+        return self.folder / "dist" / "hello"
+
+    @property
+    def notes(self) -> Path:
+        """What an unfinished push leaves."""
+        return self.layout / "unfinished-push.json"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A repository with one commit, on its default branch."""
+    engine = StandIn()
+    monkeypatch.setattr(engines, "choose", lambda *_arguments: engine)
+    monkeypatch.setattr(Transport, "_pause", lambda _self, _seconds: None)
+    with serving() as registry, proxying(registry.address) as proxy:
+        made = Desk(folder=tmp_path, registry=registry, proxy=proxy, engine=engine)
+        (tmp_path / ".gitignore").write_text("/dist/\n")
+        (tmp_path / "go.mod").write_text("module example.invalid/hello\n")
+        made.git("init", "-q")
+        made.commit("gopherwhale.toml", TOML.format(proxy.address))
+        yield made
+
+
+def tags(registry: MemoryRegistry) -> set[str]:
+    return {tag for _, tag in registry.tags}
+
+
+def failing(kind: str) -> Any:
+    return lambda request: Fault(reply=Reply(500)) if request.kind == kind else None
+
+
+def test_a_push_ends_with_a_receipt_and_no_notes(desk: Desk) -> None:
+    """What was published is in receipt.json; what an unfinished push would need is gone."""
+    shown = desk.push(tags=["latest", "1.0.0"])["images"][0]
+    assert tags(desk.registry) == {"latest", "1.0.0"}
+    receipt = json.loads((desk.layout / "receipt.json").read_text())
+    assert receipt["digest"] == shown["digest"] == Layout(desk.layout).root.digest
+    # Two programs, two configs, and one layer that both platforms share.
+    assert (receipt["blobs_sent"], receipt["also"]) == (5, [])
+    assert not desk.notes.exists()
+
+
+@pytest.mark.parametrize("kind", ["HEAD blob", "PUT upload", "PUT manifest", "PUT tag"])
+def test_a_second_push_builds_nothing_and_sends_what_is_missing(desk: Desk, kind: str) -> None:
+    """After a failure at any stage the layout stands, and the next run goes on with it."""
+    desk.proxy.script = failing(kind)
+    with pytest.raises(RegistryError):
+        desk.push(tags=["latest"])
+    assert tags(desk.registry) == set()
+    noted = json.loads(desk.notes.read_text())
+    assert noted["digest"] == Layout(desk.layout).root.digest
+    there = {digest for _, digest in desk.registry.blobs} | {digest for _, digest in desk.registry.manifests}
+    assert set(noted["repositories"][f"{desk.proxy.address}/acme/hello"]) == there
+    assert not (desk.layout / "receipt.json").exists()
+    blobs = len(desk.registry.blobs)
+    desk.proxy.script = lambda _request: None
+    shown = desk.push(tags=["latest"])["images"][0]
+    assert desk.engine.builds == 1
+    assert "is not built again" in desk.err.getvalue()
+    assert shown["engine"] == "none"
+    assert shown["blobs_sent"] == 5 - blobs
+    assert tags(desk.registry) == {"latest"}
+
+
+@pytest.mark.parametrize("change", ["commit", "dirty", "setting", "platforms", "layout"])
+def test_a_push_of_something_else_is_built(desk: Desk, change: str) -> None:
+    """Only the same commit, clean, with the same settings and the same layout needs no build."""
+    desk.proxy.script = failing("PUT tag")
+    with pytest.raises(RegistryError):
+        desk.push(tags=["latest"])
+    desk.proxy.script = lambda _request: None
+    flags: dict[str, Any] = {"tags": ["latest"]}
+    if change == "commit":
+        desk.commit("more.go", "package main\n")
+    elif change == "dirty":
+        (desk.folder / "more.go").write_text("package main\n")
+        flags["allow_dirty"] = True
+    elif change == "setting":
+        flags["build_args"] = ["A=b"]
+    elif change == "platforms":
+        flags["platforms"] = ["linux/amd64"]
+    else:
+        make_layout(desk.layout, {"linux/amd64": b"something else"})
+    desk.push(**flags)
+    assert desk.engine.builds == 2
+
+
+def test_another_tag_or_repository_needs_no_build(desk: Desk) -> None:
+    """Where an image goes changes none of its bytes."""
+    desk.proxy.script = failing("PUT tag")
+    with pytest.raises(RegistryError):
+        desk.push(tags=["latest"])
+    desk.proxy.script = lambda _request: None
+    desk.push(tags=["other"], also_push_to=[f"{desk.proxy.address}/acme/mirror"])
+    assert desk.engine.builds == 1
+    assert set(desk.registry.tags) == {("acme/hello", "other"), ("acme/mirror", "other")}
+
+
+def test_notes_that_are_damaged_cost_a_build_and_no_more(desk: Desk) -> None:
+    """A power cut may leave anything in them."""
+    desk.proxy.script = failing("PUT tag")
+    with pytest.raises(RegistryError):
+        desk.push(tags=["latest"])
+    desk.proxy.script = lambda _request: None
+    desk.notes.write_bytes(b'{"schema": 1, "plan"')
+    desk.push(tags=["latest"])
+    assert desk.engine.builds == 2
+
+
+def test_03_a_platform_that_does_not_build_costs_nothing_that_stood(desk: Desk) -> None:
+    """No index, no tag, not one request; the layout and the receipt stand as they were."""
+    desk.push(tags=["latest"])
+    before = {path: path.read_bytes() for path in desk.layout.rglob("*") if path.is_file()}
+    desk.proxy.forget()
+    desk.engine.fails_for = "linux/arm64"
+    desk.commit("more.go", "package main\n")
+    with pytest.raises(BuildError, match="linux/arm64"):
+        desk.push(tags=["next"])
+    assert desk.proxy.seen == []
+    assert {path: path.read_bytes() for path in desk.layout.rglob("*") if path.is_file()} == before
+
+
+def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(desk: Desk) -> None:
+    """Blobs with their sizes, manifests, and where each tag would move from."""
+    shown = desk.push(dry_run=True, tags=["latest", "1.0.0"])
+    assert shown["dry_run"] is True
+    place = shown["images"][0]["repositories"][0]
+    assert {request.method for request in desk.proxy.seen} == {"HEAD"}
+    assert len(place["blobs"]) == 5
+    assert place["bytes"] == sum(blob["size"] for blob in place["blobs"]) > 0
+    assert place["manifests"][-1] == shown["images"][0]["digest"]
+    assert [(tag["tag"], tag["now"], tag["moves"]) for tag in place["tags"]] == [
+        *[("latest", "", True), ("1.0.0", "", True)]
+    ]
+    assert not (desk.layout / "receipt.json").exists()
+    desk.push(tags=["latest"])
+    place = desk.push(dry_run=True, tags=["latest"])["images"][0]["repositories"][0]
+    assert (place["blobs"], place["manifests"], place["tags"][0]["moves"]) == ([], [], False)
+
+
+def test_a_layout_is_pushed_as_it_is(desk: Desk, tmp_path: Path) -> None:
+    """No build, no clean tree and no commit of ours is needed: the layout's bytes are verified and sent."""
+    desk.push(tags=["latest"])
+    (tmp_path / "elsewhere").mkdir()
+    moved = desk.layout.rename(tmp_path / "elsewhere" / "layout")
+    (desk.folder / "dirty.go").write_text("package main\n")
+    digest = Layout(moved).root.digest
+    shown = desk.push("elsewhere/layout", repository=f"{desk.proxy.address}/acme/again", tags=["x"])
+    assert shown["images"][0]["digest"] == digest
+    assert desk.registry.tags["acme/again", "x"] == digest
+    receipt = json.loads((moved / "receipt.json").read_text())
+    assert (receipt["revision"], receipt["dirty"]) == ("", False)
+    assert desk.engine.builds == 1
+
+
+@pytest.mark.parametrize("wrong", ["nothing", "no layout", "other platforms", "a damaged blob"])
+def test_a_layout_that_is_not_good_is_not_pushed(desk: Desk, wrong: str) -> None:
+    """It is verified like a build of ours, before anything is sent."""
+    folder = desk.folder / "dist" / "given"
+    if wrong == "no layout":
+        folder.mkdir(parents=True)
+    elif wrong == "other platforms":
+        make_layout(folder, {"linux/s390x": program("linux/s390x")})
+    elif wrong == "a damaged blob":
+        make_layout(folder, {name: program(name) for name in ("linux/amd64", "linux/arm64")})
+        largest = max((folder / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size)
+        largest.write_bytes(largest.read_bytes()[:-1] + b"x")
+    with pytest.raises(GopherwhaleError):
+        desk.push(str(folder), tags=["latest"])
+    assert desk.proxy.seen == []
+
+
+def test_17_a_layout_that_cannot_be_written_is_said_before_anything_is_sent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Notes and receipt stand beside the layout: a full or read-only disk moves no tag."""
+    desk.push(tags=["latest"])
+    before = {path: path.read_bytes() for path in desk.layout.rglob("*") if path.is_file()}
+    desk.proxy.forget()
+
+    def full(path: Path, _data: bytes, **_options: bool) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("gopherwhale.unfinished.write_atomically", full)
+    with pytest.raises(UsageError, match="No space left on device; no tag has moved"):
+        desk.push(str(desk.layout), tags=["next"])
+    assert desk.proxy.seen == []
+    assert {path: path.read_bytes() for path in desk.layout.rglob("*") if path.is_file()} == before
+
+
+def test_17_a_receipt_that_cannot_be_written_says_what_is_published(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tags have moved by then: the error says so, and the old receipt stands."""
+
+    def full(path: Path, _data: bytes, **_options: bool) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("gopherwhale.publishing.write_atomically", full)
+    with pytest.raises(UsageError, match=r"is pushed and tagged, but .*receipt\.json cannot be written"):
+        desk.push(tags=["latest"])
+    assert tags(desk.registry) == {"latest"}
+    assert not list(desk.layout.glob(".partial-*"))
+
+
+def test_the_guard_sees_what_moves_while_we_build(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tag is noted before the build; somebody else's push during it stops ours."""
+    desk.push(tags=["latest"])
+    desk.commit("more.go", "package main\n")
+    build = StandIn.build
+
+    def slow(self: StandIn, image: ImagePlan, writer: LayoutWriter, say: Say) -> Built:
+        desk.registry.tags["acme/hello", "latest"] = next(
+            digest for _, digest in desk.registry.manifests if digest != Layout(desk.layout).root.digest
+        )
+        return build(self, image, writer, say)
+
+    monkeypatch.setattr(StandIn, "build", slow)
+    with pytest.raises(RegistryError, match="moved by somebody else"):
+        desk.push(tags=["latest"], if_unmoved=True)
+    desk.push(tags=["latest"])
+
+
+def test_several_images_lend_each_other_their_blobs(desk: Desk) -> None:
+    """What two images of one run have in common is sent once; no tag moves before both are there."""
+    address = desk.proxy.address
+    desk.commit(
+        "gopherwhale.toml",
+        'platforms = ["linux/amd64"]\ntags = ["latest"]\n'
+        f'[images.a]\nrepository = "{address}/acme/a"\n[images.b]\nrepository = "{address}/acme/b"\n',
+    )
+    shown = desk.push()["images"]
+    assert [image["blobs_sent"] for image in shown] == [3, 1]
+    writes = desk.proxy.kinds("PUT manifest", "PUT tag")
+    assert writes == [*["PUT manifest"] * 4, "PUT tag", "PUT tag"]
+    with pytest.raises(UsageError, match="--layout is one image"):
+        desk.push("dist/a")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"also_push_to": ["acme/hello:1"]}, "names a tag"),
+        ({"also_push_to": ["A B"]}, "also_push_to"),
+        ({"push_jobs": "0"}, "greater than or equal to 1"),
+        ({"push_jobs": "many"}, "push_jobs"),
+    ],
+)
+def test_settings_of_a_push_are_checked(desk: Desk, flags: Mapping[str, Any], message: str) -> None:
+    """A wrong one is told with its name before anything runs."""
+    with pytest.raises(UsageError, match=message):
+        desk.push(**flags)
+    assert desk.engine.builds == 0
+
+
+def test_one_repository_twice_is_a_mistake(desk: Desk) -> None:
+    """It would be tagged twice."""
+    with pytest.raises(UsageError, match="names a repository twice"):
+        desk.push(also_push_to=[f"{desk.proxy.address}/acme/hello"])
+
+
+def test_a_layout_s_error_is_ours(desk: Desk) -> None:
+    """A folder that is none is told as such."""
+    with pytest.raises(LayoutError, match="not an OCI image layout"):
+        desk.push("nowhere", tags=["x"])
