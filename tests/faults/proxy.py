@@ -105,6 +105,7 @@ class Proxy(ThreadingHTTPServer):
         upstream: `HOST:PORT` that is asked; may change, as when a server comes back elsewhere.
         script: Decides over each request; called in the request's thread.
         seen: Every request, in order.
+        active: Requests that are not answered yet.
         answered: The number of a request -> the status that the client got.
     """
 
@@ -120,12 +121,19 @@ class Proxy(ThreadingHTTPServer):
         self.seen: list[Request] = []
         self.answered: dict[int, int] = {}
         self.lock = threading.Lock()
+        self.active = 0
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
 
     def kinds(self, *wanted: str) -> list[str]:
         """The kinds of all requests so far, or of those of some kinds."""
         return [request.kind for request in list(self.seen) if not wanted or request.kind in wanted]
+
+    def settle(self) -> None:
+        """Wait until the server has answered whatever it was asked, though the client may be gone."""
+        deadline = time.monotonic() + _SECONDS
+        while self.active and time.monotonic() < deadline:
+            time.sleep(0.002)
 
     def forget(self) -> None:
         """Begin to count anew."""
@@ -180,6 +188,14 @@ class _Handler(BaseHTTPRequestHandler):
                 number=len(self.server.seen) + 1, method=self.command, path=self.path, headers=headers
             )
             self.server.seen.append(request)
+            self.server.active += 1
+        try:
+            self._decide(request)
+        finally:
+            with self.server.lock:
+                self.server.active -= 1
+
+    def _decide(self, request: Request) -> None:
         fault = self.server.script(request) or Fault()
         time.sleep(fault.delay)
         if fault.before:
