@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError  # noqa: TID251 -- settings_mode
 
 from gopherwhale import references
 from gopherwhale.errors import UsageError
+from gopherwhale.roots import FILE_NAME, PREFIX, find_root
 from gopherwhale.settings_model import (
     FileSettings,
     GoSettings,
@@ -39,8 +40,6 @@ __all__ = [
     "plain",
 ]
 
-FILE_NAME: Final = "gopherwhale.toml"
-PREFIX: Final = "GOPHERWHALE_"
 _MAX_FILE: Final = 1024 * 1024
 # Variables with our prefix that are no settings: they steer our own tests, turn off a cache, or
 # hold a credential.
@@ -53,22 +52,6 @@ _TABLES: Final[Mapping[str, type[BaseModel]]] = {"go": GoSettings, "verify": Ver
 _IMAGE_KEYS: Final = tuple(ImageSettings.model_fields)
 _REPOSITORY_KEYS: Final = tuple(name for name in Settings.model_fields if name not in {"root", "images"})
 KEYS: Final = (*_IMAGE_KEYS, *_REPOSITORY_KEYS)
-
-
-def find_root(start: Path) -> Path:
-    """The nearest folder, from `start` upwards, with `gopherwhale.toml` or else with `go.mod`.
-
-    Raises:
-        UsageError: There is none.
-    """
-    for marker in (FILE_NAME, "go.mod"):
-        for folder in (start, *start.parents):
-            if (folder / marker).is_file():
-                return folder
-    raise UsageError(
-        f"{start} is not in a Go repository: no {FILE_NAME} and no go.mod here or above",
-        hint="change into one, or make a new one with cookiecutter",
-    )
 
 
 def load(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -152,3 +155,26 @@ def test_a_layout_that_is_unreadable_is_an_error_of_ours(tmp_path: Path, client:
     (tmp_path / "image").write_bytes(b"text")
     with pytest.raises(LayoutError, match="is not a tar archive"), open_source("image", tmp_path, client, {}):
         pass
+
+
+def test_registries_are_reached_by_the_defaults_where_nothing_says_otherwise(tmp_path: Path) -> None:
+    """Outside of a repository the settings are not even imported, and would say the same."""
+    from gopherwhale import settings  # noqa: PLC0415
+    from gopherwhale.app.request import Request, access_of  # noqa: PLC0415
+    from gopherwhale.console import Console  # noqa: PLC0415
+
+    console = Console(out=io.StringIO(), err=io.StringIO())
+    request = Request(start=tmp_path, environment={}, console=console, flags={"insecure": []})
+    assert access_of(request) == Access() == settings.load(tmp_path).access()
+    request = Request(start=tmp_path, environment={"GOPHERWHALE_INSECURE": "example.com"}, console=console)
+    assert access_of(request).insecure == ("example.com",)
+
+
+def test_verifying_anyone_s_image_imports_no_settings() -> None:
+    """What the check does not need, it does not pay for: half of its time would be pydantic's import."""
+    found = "[name for name in ('pydantic', 'docker') if name in sys.modules]"
+    code = f"import sys, gopherwhale.app.verifying; print({found})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout == "[]\n"

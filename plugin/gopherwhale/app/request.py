@@ -6,13 +6,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gopherwhale import git, plan, settings
 from gopherwhale.access import Access
 from gopherwhale.console import Console
 from gopherwhale.errors import UsageError
-from gopherwhale.plan import Plan
+from gopherwhale.roots import PREFIX, find_root
+
+if TYPE_CHECKING:
+    from gopherwhale.plan import Plan
+    from gopherwhale.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,22 +46,36 @@ def access_of(request: Request) -> Access:
         UsageError: A setting cannot be used.
     """
     try:
-        root = settings.find_root(request.start)
+        root = find_root(request.start)
     except UsageError:
+        if not _says_anything(request):
+            return Access()
         root = request.start
+    from gopherwhale import settings  # noqa: PLC0415 -- settings cost pydantic
+
     resolved = settings.load(
         root, configuration=request.configuration, environment=request.environment, flags=request.flags
     )
     return resolved.access()
 
 
-def resolve(request: Request) -> tuple[settings.Settings, Plan]:
+def _says_anything(request: Request) -> bool:
+    """Whether there is a setting beside those of a repository's file."""
+    flags = any(value not in (None, "", [], ()) for value in request.flags.values())
+    return (
+        flags or bool(request.configuration) or any(name.startswith(PREFIX) for name in request.environment)
+    )
+
+
+def resolve(request: Request) -> tuple[Settings, Plan]:
     """Read settings and git, and decide what the run is.
 
     Raises:
         UsageError: A setting, a name or the tree cannot be used.
     """
-    root = settings.find_root(request.start)
+    from gopherwhale import git, plan, settings  # noqa: PLC0415 -- settings cost pydantic
+
+    root = find_root(request.start)
     resolved = settings.load(
         root, configuration=request.configuration, environment=request.environment, flags=request.flags
     )

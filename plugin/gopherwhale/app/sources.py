@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from gopherwhale import engines
 from gopherwhale.errors import UsageError
 from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
@@ -69,6 +68,8 @@ def _from_path(scheme: str, rest: str, start: Path) -> ImageSource:
 
 @contextlib.contextmanager
 def _from_daemon(text: str, environment: Mapping[str, str]) -> Iterator[ImageSource]:
+    from gopherwhale import engines  # noqa: PLC0415 -- they know plans, which cost pydantic
+
     reference = parse_reference(text)
     # Docker streams its archive with the table of contents at the end: it must lie somewhere to be read.
     with tempfile.TemporaryDirectory(prefix="gopherwhale-") as folder:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from gopherwhale import pipeline, platforms, settings
+from gopherwhale import platforms
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.app.sources import open_source
 from gopherwhale.errors import ExitCode, LayoutError, UsageError
 from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient
-from gopherwhale.plan import Plan
 from gopherwhale.platforms import Platform
+from gopherwhale.roots import find_root
 from gopherwhale.verify import github
 from gopherwhale.verify.cache import LayerCache
 from gopherwhale.verify.findings import Report
@@ -24,6 +23,11 @@ from gopherwhale.verify.junit import junit
 from gopherwhale.verify.report import render
 from gopherwhale.verify.sarif import sarif
 
+if TYPE_CHECKING:
+    from gopherwhale.plan import Plan
+
+# The plan and its settings are imported where there is a repository: for anyone's image they are of no use,
+# and they cost more to import than all else together.
 ANY: Final = "any"
 HEAD: Final = "HEAD"
 _STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
@@ -60,8 +64,8 @@ def verify_arch(
     else:
         assert made is not None, "asked for above"  # noqa: S101 -- for the type checker
         reports = [
-            _verify(image.layout, asked.applied(pipeline.wanted(image)), request, cache)
-            for image in made.images
+            _verify(image.layout, asked.applied(wanted), request, cache)
+            for image, wanted in zip(made.images, _wanted(made), strict=True)
         ]
     show(request, reports)
     return ExitCode.GOOD if all_good(reports) else ExitCode.VERIFICATION
@@ -77,7 +81,7 @@ def show(request: Request, reports: Sequence[Report]) -> None:
     console = request.console
     others = {
         "github": lambda: github.workflow_commands(reports),
-        "sarif": lambda: sarif(reports, version("gopherwhale")),
+        "sarif": lambda: sarif(reports, _version()),
         "junit": lambda: junit(reports),
     }
     text = "\n".join(render(report, color=console.color, width=console.width) for report in reports)
@@ -89,6 +93,12 @@ def show(request: Request, reports: Sequence[Report]) -> None:
     console.show(text, document, others)
     if console.format == "github" and (path := request.environment.get(_STEP_SUMMARY)):
         _append(Path(path), github.step_summary(reports), request)
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415 -- it imports all that mail needs
+
+    return version("gopherwhale")
 
 
 def _append(path: Path, text: str, request: Request) -> None:
@@ -125,15 +135,21 @@ class _Asked:
 
     def of_repository(self, made: Plan | None) -> Wanted:
         """The same for a source that a user names: the settings count where they have one answer."""
-        found = [pipeline.wanted(image) for image in made.images] if made else []
+        found = _wanted(made) if made else []
         return self.applied(found[0] if found and found.count(found[0]) == len(found) else Wanted())
+
+
+def _wanted(made: Plan) -> list[Wanted]:
+    from gopherwhale import pipeline  # noqa: PLC0415 -- it knows plans
+
+    return [pipeline.wanted(image) for image in made.images]
 
 
 def _plan(request: Request, *, needed: bool) -> Plan | None:
     """The plan of the repository that the run is in; None outside of one, where none is needed."""
     if not needed:
         try:
-            settings.find_root(request.start)
+            find_root(request.start)
         except UsageError:
             return None
     return resolve(request)[1]
