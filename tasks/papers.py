@@ -8,9 +8,12 @@ from typing import Any, Final
 
 from invoke import Context, task
 
+from tasks._lint_page import lint_page
+
 _DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 SETTINGS: Final = _DOCS / "settings.md"
 FINDINGS: Final = _DOCS / "findings.md"
+LINT: Final = _DOCS / "lint.md"
 _HEAD: Final = """\
 # Settings
 
@@ -129,7 +132,8 @@ def findings_page() -> str:
 
 @task
 def papers(_context: Context) -> None:
-    """Write docs/settings.md and docs/findings.md from the code."""
+    """Write docs/settings.md, docs/findings.md and docs/lint.md from the code."""
     _DOCS.mkdir(exist_ok=True)
     SETTINGS.write_text(settings_page(), encoding="utf-8")
     FINDINGS.write_text(findings_page(), encoding="utf-8")
+    LINT.write_text(lint_page(), encoding="utf-8")

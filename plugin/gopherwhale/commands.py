@@ -122,6 +122,17 @@ COMMANDS: Final = (
         flags=(_INSECURE, _FORMAT),
     ),
     Command(
+        name="lint",
+        summary="Find a Dockerfile's mistakes before anything is built.",
+        function="linting:lint",
+        flags=(
+            Flag(name="path", kind="words", help="Dockerfiles or folders (else those of our images)"),
+            _IMAGE,
+            _FORMAT,
+        ),
+        own=("path",),
+    ),
+    Command(
         name="verify-arch",
         summary="Prove that each platform's image holds its own binary.",
         function="verifying:verify_arch",

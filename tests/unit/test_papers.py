@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from gopherwhale.verify.codes import CODES
-from tasks.papers import FINDINGS, SETTINGS, findings_page, settings_page
+from tasks._lint_page import lint_page
+from tasks.papers import FINDINGS, LINT, SETTINGS, findings_page, settings_page
 
 
 def test_the_page_of_settings_is_what_the_code_says() -> None:
     """A setting that is added or changed is in docs/settings.md; `invoke papers` writes it."""
     assert SETTINGS.read_text(encoding="utf-8") == settings_page()
+
+
+def test_the_page_of_lint_is_what_the_code_says() -> None:
+    """Every rule with its example and its mended line is in docs/lint.md; `invoke papers` writes it."""
+    assert LINT.read_text(encoding="utf-8") == lint_page()
 
 
 def test_the_page_names_defaults_and_presets() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from gopherwhale import engines, pipeline, platforms, results, settings
 from gopherwhale.app.bases import registry_opener
+from gopherwhale.app.linting import refuse_unless_clean
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.archive import write_archive
 from gopherwhale.oci.layout import Layout
-from gopherwhale.pipeline import Built
+from gopherwhale.pipeline import Built, Engine
 from gopherwhale.plan import ImagePlan, Plan
 from gopherwhale.platforms import Platform
 from gopherwhale.references import parse as parse_reference
@@ -34,9 +36,9 @@ def build(request: Request) -> ExitCode:
     """Build each image for one platform, verify it and load it into Docker's own store."""
     _, made = resolve(request)
     console, documents, lines = request.console, [], []
-    for image in made.images:
+    for image, engine in choose(made.images, made, request):
         local = image.for_local_use(_one_platform(request, image))
-        built = cross_build_one(local, made, request)
+        built = pipeline.cross_build(local, engine, console.say)
         report = pipeline.verify(local, console.say)
         pipeline.refuse_unless_verified(report)
         names = _local_names(image, request)
@@ -66,7 +68,7 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
         raise UsageError(
             f"{flag} writes one image, and there are several", hint="choose one with --image NAME"
         )
-    done = [(image, cross_build_one(image, made, request)) for image in made.images]
+    done = list(zip(made.images, cross_build_all(choose(made.images, made, request), request), strict=True))
     if archive:
         write_archive(Layout(made.images[0].layout), request.start / archive)
     if docker_archive:
@@ -79,15 +81,23 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
     return ExitCode.GOOD
 
 
-def cross_build_one(image: ImagePlan, made: Plan, request: Request) -> Built:
-    """Build every platform of one image into its layout with the engine that its settings choose."""
-    engine = engines.choose(
-        image.settings.engine,
-        request.environment,
-        request.console.say,
-        registry_opener(request.environment, made.access),
-    )
-    return pipeline.cross_build(image, engine, request.console.say)
+def choose(images: Sequence[ImagePlan], made: Plan, request: Request) -> list[tuple[ImagePlan, Engine]]:
+    """Each image with its engine; the Dockerfiles that will be built are judged before any of them is.
+
+    Raises:
+        MissingToolError: What an engine needs is not there.
+        VerificationError: A Dockerfile holds a mistake that makes wrong images.
+    """
+    environment, say = request.environment, request.console.say
+    opener = registry_opener(environment, made.access)
+    chosen = [(image, engines.choose(image.settings.engine, environment, say, opener)) for image in images]
+    refuse_unless_clean([image for image, engine in chosen if engine.name == "buildx"], request)
+    return chosen
+
+
+def cross_build_all(chosen: Sequence[tuple[ImagePlan, Engine]], request: Request) -> list[Built]:
+    """Build every platform of each image into its layout."""
+    return [pipeline.cross_build(image, engine, request.console.say) for image, engine in chosen]
 
 
 def _one_platform(request: Request, image: ImagePlan) -> Platform:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from gopherwhale import pipeline, publishing, results, unfinished
-from gopherwhale.app.building import cross_build_one
+from gopherwhale.app.building import choose, cross_build_all
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.registry import RegistryClient
-from gopherwhale.pipeline import Built
+from gopherwhale.pipeline import Built, Engine
 from gopherwhale.plan import ImagePlan, Plan
 from gopherwhale.verify.report import render
 
@@ -29,15 +29,17 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False) -> ExitCo
         made = _with_layout(made, request.start / layout)
     publishing.check_may_push(made)
     console = request.console
+    waiting = [image for image in made.images if not layout and not _goes_on(image, made, request)]
+    chosen = choose(waiting, made, request)
     with RegistryClient.from_environment(request.environment, made.access) as client:
         unmoved = publishing.tags_now(made, client)
-        built = [_built(image, made, request, given=bool(layout)) for image in made.images]
+        built = _built(made.images, chosen, request)
         _verify(made.images, request)
         if dry_run:
             return _show_dry_run(made, built, client, request)
         # Tags move when every image is in its place.
-        waiting = [publishing.publish(image, made, client, console.say, unmoved) for image in made.images]
-        pushed = [publication.finish() for publication in waiting]
+        sent = [publishing.publish(image, made, client, console.say, unmoved) for image in made.images]
+        pushed = [publication.finish() for publication in sent]
     done = list(zip(made.images, built, pushed, strict=True))
     text = "\n".join(results.pushed_table(image, result, console) for image, _, result in done)
     documents = [
@@ -57,15 +59,21 @@ def _with_layout(plan: Plan, layout: Path) -> Plan:
     return replace(plan, images=(image,), revision=None)
 
 
-def _built(image: ImagePlan, plan: Plan, request: Request, *, given: bool) -> Built:
-    if given:
-        return pipeline.standing(image)
-    if unfinished.goes_on(image, plan):
+def _goes_on(image: ImagePlan, plan: Plan, request: Request) -> bool:
+    """Whether an earlier push left this plan's layout, which is not built again."""
+    found = unfinished.goes_on(image, plan)
+    if found:
         request.console.say(
             f"{image.name}: the last push did not end; its layout is this plan's and is not built again"
         )
-        return pipeline.standing(image)
-    return cross_build_one(image, plan, request)
+    return found
+
+
+def _built(
+    images: Sequence[ImagePlan], chosen: Sequence[tuple[ImagePlan, Engine]], request: Request
+) -> list[Built]:
+    new = dict(zip([image.name for image, _ in chosen], cross_build_all(chosen, request), strict=True))
+    return [new[image.name] if image.name in new else pipeline.standing(image) for image in images]
 
 
 def _verify(images: Sequence[ImagePlan], request: Request) -> None:

@@ -40,7 +40,7 @@ class Stage:
         name: Behind AS, in small letters, or empty.
         start: Its FROM.
         base: What it is from, the global arguments filled in; what is not known stays as `${NAME}`.
-        platform: The value of `--platform`, as it stands, or empty.
+        platform: The value of `--platform`, filled in like `base`, or empty.
         parents: The earlier stages that `base` names: one, or each that its variables may choose.
         instructions: Those behind FROM.
     """
@@ -143,7 +143,8 @@ def variables_of(one: Instruction) -> Iterator[Variable]:
 
 def _known(arguments: Sequence[Variable], given: Mapping[str, str]) -> dict[str, str | None]:
     known: dict[str, str | None] = dict.fromkeys(PLATFORM_ARGS)
-    for one in arguments:
+    # Those of BuildKit differ by platform, whatever default somebody hides them behind.
+    for one in (argument for argument in arguments if argument.name not in PLATFORM_ARGS):
         value = None if one.value is None else expand(one.value, known)
         known[one.name] = given.get(one.name, value)
     return known
@@ -164,7 +165,7 @@ def _stage(
         name=words[2].lower() if named else "",
         start=start,
         base=base,
-        platform=start.flag("platform"),
+        platform=expand(start.flag("platform"), known),
         parents=tuple(_named(base, by_name)),
         instructions=tuple(instructions[1:]),
     )

@@ -1,0 +1,154 @@
+"""docker.lint, and the same in front of a build."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from gopherwhale import settings
+from gopherwhale.app.request import Request, resolve
+from gopherwhale.dockerfile.syntax import MAX_BYTES
+from gopherwhale.errors import ExitCode, UsageError, VerificationError
+from gopherwhale.lint import hadolint
+from gopherwhale.lint.findings import LintReport
+from gopherwhale.lint.linter import lint as lint_text
+from gopherwhale.lint.report import render, summary
+from gopherwhale.lint.view import Surroundings
+from gopherwhale.plan import ImagePlan
+from gopherwhale.verify.codes import Severity
+
+_NAME: Final = "Dockerfile"
+_IGNORE: Final = ".dockerignore"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """A Dockerfile to be judged, and the folder that its build reads."""
+
+    file: Path
+    context: Path
+    dist: Path | None = None
+    around: Surroundings
+
+
+def lint(request: Request, path: Sequence[str] = ()) -> ExitCode:
+    """Judge Dockerfiles, those of this repository's images where no path is named, and show what was found.
+
+    Args:
+        request: What was asked for.
+        path: Dockerfiles, or folders that hold one.
+    """
+    console = request.console
+    program = hadolint.find(request.environment)
+    reports = []
+    for subject in _named(request, path) if path else _of_images(request):
+        report = _judge(subject, request)
+        if program:
+            more = hadolint.run(program, subject.file, report.path, request.environment, console.say)
+            both = sorted((*report.findings, *more), key=lambda one: (one.path != report.path, one.line))
+            report = replace(report, findings=tuple(both))
+        reports.append(report)
+    ok = all(report.ok for report in reports)
+    text = render(reports, color=console.color, width=console.width)
+    document = {"schema": 1, "ok": ok, "reports": [report.to_document() for report in reports]}
+    console.show(text or "no image here is built from a Dockerfile", document)
+    return ExitCode.GOOD if ok else ExitCode.VERIFICATION
+
+
+def refuse_unless_clean(images: Sequence[ImagePlan], request: Request) -> None:
+    """Stop before anything is built where a Dockerfile holds an error.
+
+    Raises:
+        VerificationError: It does; the message counts and names the first. The others go to stderr.
+    """
+    say = request.console.say
+    for image in images:
+        report = _judge(_of_image(image), request)
+        if report.findings:
+            say(f"lint: {summary(report)}; docker.lint shows them")
+        errors = [one for one in report.findings if one.severity is Severity.ERROR]
+        for one in errors[1:]:
+            say(f"{one.path}:{one.line}: {one.code}: {one.found}")
+        if errors:
+            first = errors[0]
+            raise VerificationError(
+                f"{first.path}:{first.line}: {first.code}: {first.found};"
+                f" {len(errors)} mistake(s), nothing was built",
+                hint=f"{first.why}; mended: {first.mended.splitlines()[-1]}",
+            )
+
+
+def _judge(subject: _Subject, request: Request) -> LintReport:
+    name = os.path.relpath(subject.file, request.start)
+    return lint_text(name, _read(subject.file), _around(subject, request))
+
+
+def _named(request: Request, paths: Sequence[str]) -> Iterator[_Subject]:
+    """What a user names; a file that an image here is built from is judged as that image's."""
+    known = {one.file.resolve(): one for one in _known(request)}
+    for text in paths:
+        path = request.start / text
+        file = path / _NAME if path.is_dir() else path
+        bare = _Subject(file=file, context=file.parent, around=Surroundings())
+        yield known.get(file.resolve(), bare)
+
+
+def _known(request: Request) -> Iterator[_Subject]:
+    try:
+        settings.find_root(request.start)
+    except UsageError:
+        return
+    yield from map(_of_image, resolve(request)[1].images)
+
+
+def _of_images(request: Request) -> Iterator[_Subject]:
+    for image in resolve(request)[1].images:
+        subject = _of_image(image)
+        # The go engine needs no Dockerfile; one that is there is judged all the same.
+        if image.settings.engine != "go" or subject.file.is_file():
+            yield subject
+
+
+def _of_image(image: ImagePlan) -> _Subject:
+    around = Surroundings(
+        platforms=image.platforms, target=image.settings.target, build_args=image.build_args
+    )
+    context = image.root / image.settings.context
+    file = image.root / image.settings.dockerfile
+    return _Subject(file=file, context=context, dist=image.layout.parent, around=around)
+
+
+def _around(subject: _Subject, request: Request) -> Surroundings:
+    own = subject.file.with_name(f"{subject.file.name}{_IGNORE}")
+    ignore = own if own.is_file() else subject.context / _IGNORE
+    return replace(
+        subject.around,
+        ignore_path=os.path.relpath(ignore, request.start),
+        ignore_text=_read(ignore) if ignore.is_file() else None,
+        unwanted=_unwanted(subject),
+        go_mod=_read(module) if (module := subject.context / "go.mod").is_file() else None,
+    )
+
+
+def _unwanted(subject: _Subject) -> dict[str, str]:
+    found = {}
+    if (subject.context / ".git").exists():
+        found["dockerignore-git"] = ".git"
+    dist = subject.dist
+    if dist and dist.is_relative_to(subject.context) and dist != subject.context:
+        found["dockerignore-dist"] = dist.relative_to(subject.context).as_posix()
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise UsageError(f"{path} is larger than {MAX_BYTES} bytes")
+    return raw.decode(errors="replace")

@@ -1,0 +1,200 @@
+"""Stages and what they stand on: the builder's platform, one platform, one architecture's digest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from gopherwhale.dockerfile.stages import SCRATCH, Stage, sources
+from gopherwhale.dockerfile.syntax import Instruction
+from gopherwhale.dockerfile.variables import expand
+from gopherwhale.lint.findings import Edit, Finding, finding
+from gopherwhale.lint.view import GoBuild, Script, View, scripts
+from gopherwhale.verify.codes import Severity
+
+ARCHITECTURES: Final = (
+    *("amd64", "x86_64", "x86-64", "x64", "arm64v8", "arm64", "aarch64", "arm32v5", "arm32v6", "arm32v7"),
+    *("armv5", "armv6", "armv7", "armhf", "armel", "i386", "386", "ppc64le", "riscv64", "s390x", "loong64"),
+    *("mips64le", "mips64"),
+)
+_ARCHITECTURE = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(ARCHITECTURES)})(?![A-Za-z0-9])", re.IGNORECASE)
+_URL = re.compile(r"(?:https?|ftp)://[^\s\"']++")
+_FLAG = re.compile(r"--platform(=\S*)?\s+")
+
+
+def emulated(view: View) -> Iterator[Finding]:
+    """`build-emulated`: Go itself runs on the platform that is built for."""
+    seen: set[Stage] = set()
+    for build in view.builds:
+        stage = build.stage
+        root = list(stage.chain)[-1]
+        own = root.platform_of_base in ("", "$TARGETPLATFORM") and root.base != SCRATCH
+        if not own or root in seen or view.chosen & set(stage.chain) or _needs_a_compiler(build):
+            continue
+        seen.add(root)
+        # A stage that is the image too cannot be moved: it has to be parted first.
+        parted = root not in view.final_chain
+        mended = _from_line(root, "$BUILDPLATFORM") if parted else "FROM scratch\nCOPY --from=build /app /app"
+        yield finding(
+            "build-emulated",
+            view.path,
+            root.start.line,
+            f"`go {build.arguments[0]}` in line {build.line} runs on the target's platform",
+            mended=mended,
+            edit=_replaced(root.start, mended) if parted else None,
+        )
+
+
+def _needs_a_compiler(build: GoBuild) -> bool:
+    cgo = build.environment.get("CGO_ENABLED")
+    return build.by_xx or (cgo is not None and cgo.value == "1")
+
+
+def _from_line(stage: Stage, platform: str) -> str:
+    """The FROM of a stage as one line, with another platform or with none."""
+    rest = _FLAG.sub("", stage.start.source[stage.start.start :].strip(), count=1)
+    return f"FROM --platform={platform} {rest}" if platform else f"FROM {rest}"
+
+
+def _replaced(one: Instruction, text: str) -> Edit:
+    return Edit(line=one.line, end=one.end, text=text)
+
+
+def pinned(view: View) -> Iterator[Finding]:
+    """`final-on-build-platform` and `platform-pinned`."""
+    for stage in view.used:
+        if not stage.platform or stage in view.chosen:
+            continue
+        final = stage in view.final_chain
+        if stage.on_build_platform and final and not stage.parents:
+            code, severity = "final-on-build-platform", Severity.ERROR
+        elif "$" not in stage.platform:
+            code, severity = "platform-pinned", Severity.ERROR if final else Severity.WARNING
+        else:
+            continue
+        compiles = any(build.stage is stage for build in view.builds)
+        platform = "" if final or not compiles else "$BUILDPLATFORM"
+        # Where the program is compiled in the same stage, it has to be parted first.
+        if final and compiles:
+            mended, edit = "FROM scratch\nCOPY --from=build /app /app", None
+        else:
+            mended = _from_line(stage, platform)
+            edit = _replaced(stage.start, mended)
+        yield finding(
+            code,
+            view.path,
+            stage.start.line,
+            f"the stage {stage.name or stage.index} is on {stage.platform.replace('{', '').replace('}', '')}",
+            severity=severity,
+            mended=mended,
+            edit=edit,
+        )
+
+
+def named_by_architecture(view: View) -> Iterator[Finding]:
+    """`base-of-one-architecture`: arm64v8/alpine, or a tag that ends with -amd64."""
+    for stage in view.used:
+        if stage.parents or stage in view.chosen or "@" in stage.base:
+            continue
+        found = _ARCHITECTURE.search(stage.base)
+        if found:
+            mended = _from_line(stage, "$BUILDPLATFORM" if stage.on_build_platform else "")
+            cleaned = _without(mended, found[1])
+            yield finding(
+                "base-of-one-architecture",
+                view.path,
+                stage.start.line,
+                f"{stage.base} is for {found[1]}",
+                severity=Severity.ERROR if stage in view.final_chain else Severity.WARNING,
+                mended=cleaned if cleaned != mended else "",
+                edit=_replaced(stage.start, cleaned) if cleaned != mended else None,
+            )
+
+
+def _without(line: str, architecture: str) -> str:
+    """A FROM without the name of an architecture: its folder, or its part of a tag."""
+    name = re.escape(architecture)
+    return re.sub(rf"(?<=\s){name}/|[-_.]{name}(?=[\s:@]|$)|(?<=:){name}[-_.]", "", line, count=1)
+
+
+def pinned_by_digest(view: View) -> Iterator[Finding]:
+    """`base-digest`: offline nobody can tell whether it is an index's."""
+    for stage in view.used:
+        if "@sha256:" in stage.base and not stage.parents:
+            found = f"{stage.base.partition('@')[0]} by its digest"
+            yield finding("base-digest", view.path, stage.start.line, found)
+
+
+def latest(view: View) -> Iterator[Finding]:
+    """`latest-tag`, for FROM, COPY --from and mounts."""
+    names = {stage.name for stage in view.stages.all} | {str(stage.index) for stage in view.stages.all}
+    known = {one.name: one.value for one in view.stages.arguments}
+    for stage in view.stages.all:
+        if not stage.parents and _is_latest(stage.base):
+            place = stage.start.line
+            yield _latest(view, place, stage.base, _from_line(stage, stage.start.flag("platform")))
+        for one in stage.instructions:
+            for source in sources(one):
+                image = expand(source, known)
+                if image.lower() not in names and _is_latest(image):
+                    yield _latest(view, one.line, image, one.source)
+
+
+def _latest(view: View, line: int, image: str, mended: str) -> Finding:
+    name = image.removesuffix(":latest")
+    shown = re.sub(rf"(?<=[\s=]){re.escape(name)}(:latest)?(?=[\s,]|$)", f"{name}:VERSION", mended, count=1)
+    return finding("latest-tag", view.path, line, f"{image} has no version", mended=shown)
+
+
+def _is_latest(image: str) -> bool:
+    if image == SCRATCH or "@" in image or "$" in image or not image:
+        return False
+    _, colon, tag = image.rpartition("/")[2].partition(":")
+    return not colon or tag == "latest"
+
+
+def downloads(view: View) -> Iterator[Finding]:
+    """`download-of-one-architecture`: by ADD, or by whatever a RUN calls with a URL."""
+    for stage in view.used:
+        if stage in view.chosen:
+            continue
+        known = {one.name: one.value for one in stage.variables if one.by.name == "ENV" or one.value}
+        for line, url, edit in [*_added(view, stage), *_fetched(view, stage)]:
+            found = _ARCHITECTURE.search(expand(url, known).partition("://")[2].partition("/")[2])
+            if found:
+                yield finding(
+                    "download-of-one-architecture",
+                    view.path,
+                    line,
+                    f"a download for {found[1]}",
+                    severity=Severity.ERROR if stage in view.final_chain else Severity.WARNING,
+                    edit=edit,
+                )
+
+
+def _added(view: View, stage: Stage) -> Iterator[tuple[int, str, Edit | None]]:
+    for one in stage.instructions:
+        for word in one.words[:-1] if one.name == "ADD" else ():
+            if _URL.match(word.text):
+                edit = _by_argument(view, one, word.offset, word.raw)
+                yield one.place(word.offset)[0], word.text, edit
+
+
+def _fetched(view: View, stage: Stage) -> Iterator[tuple[int, str, Edit | None]]:
+    for script in scripts(stage):
+        for command in script.commands:
+            for word in command.words[1:] if not script.chooses(command) else ():
+                for url in _URL.finditer(word.raw):
+                    offset = word.offset + url.start()
+                    edit = None if "'" in word.raw else _by_argument(view, script, offset, url[0])
+                    yield script.place(offset)[0], url[0], edit
+
+
+def _by_argument(view: View, where: Script | Instruction, offset: int, url: str) -> Edit | None:
+    """The URL with TARGETARCH in it, where it spells the architecture as BuildKit does."""
+    path = url.find("/", url.find("://") + 3)
+    found = _ARCHITECTURE.search(url, max(path, 0))
+    if not found or found[1] not in ("amd64", "arm64"):
+        return None
+    return view.replacing(where, offset + found.start(), offset + found.end(), "${TARGETARCH}")

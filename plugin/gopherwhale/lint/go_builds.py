@@ -1,0 +1,263 @@
+"""How Go is built: for which platform, with which layers and caches, and whether the base can run it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from gopherwhale.dockerfile.stages import SCRATCH, Stage
+from gopherwhale.dockerfile.syntax import Instruction
+from gopherwhale.dockerfile.variables import PLATFORM_ARGS, expand, uses
+from gopherwhale.lint.findings import Edit, Finding, finding
+from gopherwhale.lint.view import GoBuild, Setting, View, scripts_of
+from gopherwhale.verify.codes import Severity
+
+_TARGET: Final = "GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} "
+_STATIC = re.compile(r"(^|/)(distroless/static|chainguard/static|static-debian\d+)(?=[-:@]|$)|^scratch$")
+_MODULES = re.compile(r"(\S*/)?go\.(mod|sum|work|work\.sum|\*|mod\*|sum\*|\{?mod,sum\}?)\*?")
+_CONTEXT: Final = frozenset({".", "./", "/", "*", "./*"})
+_MODULE_LINES: Final = "COPY go.mod go.sum* ./\nRUN go mod download"
+
+
+def platform(view: View) -> Iterator[Finding]:
+    """`target-ignored`, `goarch-by-hand`, `goos-by-hand` and `arm-without-variant`."""
+    by_hand = {value for build in view.builds if (value := _literal(build, "GOARCH"))}
+    for build in view.builds:
+        if build.by_xx or build.stage in view.chosen:
+            continue
+        setting = build.environment.get("GOARCH")
+        if setting is None:
+            yield from _ignored(view, build)
+        elif literal := _literal(build, "GOARCH"):
+            # Several by hand are a program for each, from which the final stage chooses.
+            if len(by_hand) == 1 and not _is_chosen(build, setting) and not _is_named_for(build, literal):
+                yield _by_hand(view, build, "GOARCH", setting, literal)
+        elif "TARGETARCH" in (setting.value or ""):
+            yield from _variant(view, build)
+        yield from _system(view, build)
+
+
+def _literal(build: GoBuild, name: str) -> str:
+    """The value that a variable has whatever is built; empty where it may follow the platform."""
+    setting = build.environment.get(name)
+    if setting is None or not setting.value:
+        return ""
+    known = {one.name: one.value for one in build.stage.variables if one.name not in PLATFORM_ARGS}
+    in_script = {pair[0] for command in build.script.commands for pair in command.assignments}
+    names = [use.name for use in uses(setting.value)]
+    if any(name in in_script or (name not in known and name != "BUILDARCH") for name in names):
+        return ""
+    value = expand(setting.value, {**known, "BUILDARCH": "BUILDARCH", "BUILDOS": "BUILDOS"})
+    return "" if "$" in value or "`" in value else value
+
+
+def _is_named_for(build: GoBuild, architecture: str) -> bool:
+    return re.search(rf"(^|[-_.]){re.escape(architecture)}($|[-_.])", build.stage.name) is not None
+
+
+def _is_chosen(build: GoBuild, setting: Setting) -> bool:
+    """Whether the script sets a variable for some architectures alone."""
+    word = setting.word
+    inside = [one for one in build.script.commands if word and one.offset <= word.offset]
+    return bool(inside) and build.script.chooses(inside[-1])
+
+
+def _ignored(view: View, build: GoBuild) -> Iterator[Finding]:
+    """No GOARCH at all, on the builder's platform, and the image takes what comes out."""
+    others = [other for other in view.builds if other.stage is build.stage and "GOARCH" in other.environment]
+    if not build.stage.on_build_platform or "GOARCH" in build.script.text or others:
+        return
+    missing = _TARGET if "GOOS" not in build.environment else "GOARCH=${TARGETARCH} "
+    edit = view.replacing(build.script, build.at.offset, build.at.end, f"{missing}{build.at.raw}")
+    found = f"`go {build.arguments[0]}` compiles for the machine that builds"
+    yield finding("target-ignored", view.path, build.line, found, mended=f"{missing}go build", edit=edit)
+
+
+def _by_hand(
+    view: View, build: GoBuild, name: str, setting: Setting, value: str, severity: Severity | None = None
+) -> Finding:
+    right = "${TARGETARCH}" if name == "GOARCH" else "${TARGETOS:-linux}"
+    word = setting.word
+    edit = view.replacing(build.script, word.offset, word.end, right) if word else None
+    return finding(
+        f"{name.lower()}-by-hand",
+        view.path,
+        setting.line,
+        f"{name} is {value} for every platform",
+        mended=f"{name}={right}",
+        edit=edit,
+        severity=severity,
+    )
+
+
+def _system(view: View, build: GoBuild) -> Iterator[Finding]:
+    value = _literal(build, "GOOS")
+    wanted = {platform.os for platform in view.around.platforms}
+    if not value or wanted == {value} or "TARGETOS" in build.script.text:
+        return
+    severity = Severity.ERROR if wanted else None
+    yield _by_hand(view, build, "GOOS", build.environment["GOOS"], value, severity)
+
+
+def _variant(view: View, build: GoBuild) -> Iterator[Finding]:
+    """GOARM, unless no platform that is built needs it."""
+    wanted = [platform for platform in view.around.platforms if platform.architecture == "arm"]
+    older = [platform for platform in wanted if platform.variant in ("v5", "v6")]
+    setting, by_hand = build.environment["GOARCH"], build.environment.get("GOARM")
+    known = by_hand is not None or "TARGETVARIANT" in build.script.text
+    if (view.around.platforms and not wanted) or (known and not (older and _literal(build, "GOARM") == "7")):
+        return
+    edit = None
+    if by_hand and by_hand.word:
+        edit = view.replacing(build.script, by_hand.word.offset, by_hand.word.end, "${TARGETVARIANT#v}")
+    elif setting.word and not by_hand:
+        end = setting.word.end
+        edit = view.replacing(build.script, end, end, " GOARM=${TARGETVARIANT#v}")
+    severity = Severity.ERROR if older else Severity.NOTICE if wanted else None
+    yield finding(
+        "arm-without-variant",
+        view.path,
+        build.line,
+        f"GOARM is {'7' if known else 'not set'} for {', '.join(map(str, older or wanted)) or 'linux/arm'}",
+        mended="GOARM=${TARGETVARIANT#v}",
+        edit=edit,
+        severity=severity,
+    )
+
+
+def base(view: View) -> Iterator[Finding]:
+    """`cgo-for-static-base`: the program may need a loader, and the image has none."""
+    final = view.stages.final
+    if final is None or not _STATIC.search(final.root_base):
+        return
+    for build in view.builds:
+        setting = build.environment.get("CGO_ENABLED")
+        arguments = " ".join(build.arguments)
+        value = setting.value if setting else ""
+        if value == "0" or "-static" in arguments or (setting and value != "1") or build.by_xx:
+            continue
+        word = setting.word if setting else None
+        if word:
+            edit = view.replacing(build.script, word.offset, word.end, "0")
+        else:
+            at = build.command.offset
+            edit = None if setting else view.replacing(build.script, at, at, "CGO_ENABLED=0 ")
+        yield finding(
+            "cgo-for-static-base",
+            view.path,
+            build.line,
+            f"CGO_ENABLED is {value or 'not set'}, and the image is from {final.root_base}",
+            mended="CGO_ENABLED=0",
+            edit=edit,
+            # Alpine's image of Go has no C compiler, without which Go leaves cgo alone.
+            severity=Severity.WARNING if not value and "alpine" in build.stage.root_base else None,
+        )
+
+
+def habits(view: View) -> Iterator[Finding]:
+    """`go-build-all` and `no-cache-mount`."""
+    told: set[Instruction] = set()
+    for build in view.builds:
+        words = build.command.words
+        for before, word in itertools.pairwise(words):
+            if word.raw == "-a":
+                edit = view.replacing(build.script, before.end, word.end, "")
+                yield finding("go-build-all", view.path, build.line, "`go build -a`", edit=edit)
+        run = build.script.run
+        if run.line in {one.line for one in told} or _caches(run):
+            continue
+        told.add(run)
+        yield finding(
+            "no-cache-mount", view.path, run.line, "no cache for what is compiled", **_with_cache(view, build)
+        )
+
+
+def _caches(run: Instruction) -> list[str]:
+    """The folders of a RUN's cache mounts."""
+    mounts = (flag.options for flag in run.flags if flag.name == "mount")
+    return [
+        options.get("target", options.get("dst", options.get("destination", "")))
+        for options in mounts
+        if options.get("type") == "cache"
+    ]
+
+
+def _with_cache(view: View, build: GoBuild) -> dict[str, Any]:
+    run = build.script.run
+    mount = "--mount=type=cache,target=/root/.cache/go-build "
+    ours = {one.name for part in build.stage.chain for one in part.instructions}
+    behind = run.source.upper().index(run.name) + len(run.name)
+    edit = view.replacing(run, behind, behind, f" {mount.rstrip()}") if "USER" not in ours else None
+    return {"mended": f"RUN {mount}…", "edit": edit}
+
+
+def modules(view: View) -> Iterator[Finding]:
+    """`modules-not-apart` and `sources-before-modules`."""
+    told: set[Stage] = set()
+    for build in view.builds:
+        chain = list(build.stage.chain)
+        if chain[-1] in told or _needs_no_download(view, build):
+            continue
+        told.add(chain[-1])
+        before = [
+            one
+            for stage in reversed(chain)
+            for one in stage.instructions
+            if one.line < build.script.run.line and one.end < build.script.run.line
+        ]
+        download = next((one for one in before if _downloads(one)), None)
+        copies = [one for one in before if _is_copy_of_sources(one)]
+        whole = [one for one in copies if download and one.line < download.line and _is_whole(one)]
+        if download and whole:
+            copy, edit = whole[0], _swapped(view, whole[0], download)
+            found = f"the sources come before `go mod download` in line {download.line}"
+            mended = edit.text if edit else f"{_MODULE_LINES}\n{copy.source}"
+            yield finding("sources-before-modules", view.path, copy.line, found, mended=mended, edit=edit)
+        elif not download and copies and not any("/pkg/mod" in path for path in _caches(build.script.run)):
+            first = copies[0]
+            edit = Edit(line=first.line, end=first.line - 1, text=_MODULE_LINES) if _is_whole(first) else None
+            found = f"`go {build.arguments[0]}` in line {build.line} downloads the modules"
+            yield finding("modules-not-apart", view.path, first.line, found, mended=_MODULE_LINES, edit=edit)
+
+
+def _needs_no_download(view: View, build: GoBuild) -> bool:
+    requires = view.around.go_mod is None or re.search(r"^\s*require\b", view.around.go_mod, re.MULTILINE)
+    vendored = any("-mod=vendor" in word for word in build.arguments) or any(
+        "vendor" in word.text for one in build.stage.instructions if one.name == "COPY" for word in one.words
+    )
+    return vendored or not requires or build.stage.root_base == SCRATCH
+
+
+def _downloads(one: Instruction) -> bool:
+    verbs = (["mod", "download"], ["mod", "vendor"], ["mod", "tidy"], ["get"])
+    return one.name == "RUN" and any(
+        command.program in ("go", "xx-go") and any(command.arguments[: len(verb)] == verb for verb in verbs)
+        for script in scripts_of(one)
+        for command in script.commands
+    )
+
+
+def _is_copy_of_sources(one: Instruction) -> bool:
+    if one.name not in ("ADD", "COPY") or one.flag("from") or one.heredocs:
+        return False
+    return any(not _MODULES.fullmatch(word.text) and "://" not in word.text for word in one.words[:-1])
+
+
+def _is_whole(one: Instruction) -> bool:
+    return any(word.text in _CONTEXT for word in one.words[:-1])
+
+
+def _swapped(view: View, copy: Instruction, download: Instruction) -> Edit | None:
+    """The modules first, where nothing else stands between the two instructions."""
+    between = [one for one in view.file.instructions if copy.line < one.line < download.line]
+    if between or len(copy.words) != 2:  # noqa: PLR2004 -- SOURCE TARGET
+        return None
+    lines = view.file.lines
+    text = [
+        f"COPY go.mod go.sum* {copy.words[1].raw.rstrip('/') or ''}/",
+        *lines[download.line - 1 : download.end],
+        *lines[copy.line - 1 : download.line - 1],
+    ]
+    return Edit(line=copy.line, end=download.end, text="\n".join(text))

@@ -1,0 +1,91 @@
+"""`# gopherwhale: ignore=CODE reason`, on the line above what it is for."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gopherwhale.dockerfile.syntax import Dockerfile
+from gopherwhale.lint.codes import CODES
+from gopherwhale.lint.findings import Finding, finding
+from gopherwhale.verify.codes import Severity
+
+_COMMENT = re.compile(r"gopherwhale:\s*ignore\s*=\s*([\w,-]+)\s*(.*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ignore:
+    """One comment: the codes that it is for, why, and its line."""
+
+    line: int
+    codes: tuple[str, ...]
+    reason: str
+
+
+def read_comments(comments: Mapping[int, str]) -> dict[int, Ignore]:
+    """The ignore comments among comments, by line."""
+    found: dict[int, Ignore] = {}
+    for line, text in comments.items():
+        if match := _COMMENT.fullmatch(text.strip()):
+            codes = tuple(code for code in match[1].split(",") if code)
+            found[line] = Ignore(line=line, codes=codes, reason=match[2].strip())
+    return found
+
+
+def apply(
+    path: str, file: Dockerfile, findings: Sequence[Finding], beside: Mapping[str, Mapping[int, str]]
+) -> list[Finding]:
+    """Allow what a comment allows, and tell comments that do nothing.
+
+    Args:
+        path: The Dockerfile, as it was named.
+        file: Its text.
+        findings: What the rules found.
+        beside: Comments of the other files that findings are about, by path; they hold for their whole file.
+    """
+    comments = read_comments(file.comments)
+    others = {name: read_comments(found) for name, found in beside.items()}
+    used: set[tuple[str, int, str]] = set()
+    result = []
+    for one in findings:
+        if one.path == path:
+            above = [comments[line] for line in _above(file, one.line) if line in comments]
+        else:
+            above = list(others.get(one.path, {}).values())
+        ignore = next((comment for comment in above if one.code in comment.codes), None)
+        if ignore:
+            used.add((one.path, ignore.line, one.code))
+        allowed = ignore is not None and ignore.reason
+        result.append(
+            replace(one, severity=Severity.ALLOWED, reason=ignore.reason) if ignore and allowed else one
+        )
+    for name, found in {path: comments, **others}.items():
+        for comment in found.values():
+            result += _told(name, comment, used)
+    return result
+
+
+def _above(file: Dockerfile, line: int) -> Iterator[int]:
+    """The lines of comments right above a line, and above the instruction that it is in."""
+    starts = {line, *(one.line for one in file.instructions if one.line <= line <= one.end)}
+    for start in starts:
+        at = start - 1
+        while at in file.comments:
+            yield at
+            at -= 1
+
+
+def _told(path: str, comment: Ignore, used: set[tuple[str, int, str]]) -> Iterator[Finding]:
+    if not comment.reason:
+        mended = f"# gopherwhale: ignore={','.join(comment.codes)} REASON"
+        yield finding("ignore-without-reason", path, comment.line, "no reason is given", mended=mended)
+    for code in comment.codes:
+        if code not in CODES:
+            close = difflib.get_close_matches(code, CODES, n=1)
+            found = f"{code} is no code of lint's"
+            mended = f"did you mean {close[0]}?" if close else ""
+            yield finding("ignore-unknown", path, comment.line, found, mended=mended)
+        elif comment.reason and (path, comment.line, code) not in used:
+            yield finding("ignore-unused", path, comment.line, f"nothing here is {code}")

@@ -1,0 +1,52 @@
+"""The rules, run over one Dockerfile and what lies beside it. Pure: no disk, no process, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from gopherwhale.dockerfile.syntax import parse
+from gopherwhale.lint import bases, files, go_builds, ignoring, images, platform_args
+from gopherwhale.lint.findings import Finding, LintReport
+from gopherwhale.lint.view import Surroundings, View
+
+RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
+    files.syntax,
+    platform_args.defaults,
+    platform_args.undeclared,
+    go_builds.platform,
+    bases.emulated,
+    bases.pinned,
+    bases.named_by_architecture,
+    bases.pinned_by_digest,
+    bases.downloads,
+    go_builds.modules,
+    go_builds.habits,
+    go_builds.base,
+    images.secrets,
+    bases.latest,
+    images.root,
+    images.context,
+)
+
+
+def lint(path: str, text: str, around: Surroundings | None = None) -> LintReport:
+    """Find the mistakes of a Dockerfile.
+
+    Args:
+        path: The file, as it is to be named in findings.
+        text: What it holds.
+        around: What is known beside it.
+    """
+    view = View(path=path, file=parse(text), around=around or Surroundings())
+    found = [finding for rule in RULES for finding in rule(view)]
+    beside = {view.around.ignore_path: _comments(view.around.ignore_text or "")}
+    weighed = ignoring.apply(path, view.file, found, beside)
+    return LintReport(
+        path=path, findings=tuple(sorted(weighed, key=lambda one: (one.path != path, one.line)))
+    )
+
+
+def _comments(text: str) -> dict[int, str]:
+    lines = enumerate(text.splitlines(), 1)
+    return {number: line[1:].strip() for number, line in lines if line.startswith("#")}

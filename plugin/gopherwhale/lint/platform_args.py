@@ -1,0 +1,125 @@
+"""The platform arguments: declared with a default, not at all, or in the wrong place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from gopherwhale.dockerfile.stages import Stage, Variable
+from gopherwhale.dockerfile.syntax import Instruction
+from gopherwhale.dockerfile.variables import PLATFORM_ARGS, Use, uses
+from gopherwhale.lint.findings import Edit, Finding, finding
+from gopherwhale.lint.view import View, scripts_of
+from gopherwhale.verify.codes import Severity
+
+# A child's build runs an ONBUILD, a container runs the other three: none reads the stage's arguments.
+_READ_LATER: Final = frozenset({"CMD", "ENTRYPOINT", "HEALTHCHECK", "ONBUILD"})
+_XX = re.compile(r"xx-(?!info$)[a-z-]+")
+
+
+def defaults(view: View) -> Iterator[Finding]:
+    """`platform-arg-default` and `target-platform-default`."""
+    top = {variable.by.line for variable in view.stages.arguments}
+    everywhere = [*view.stages.arguments, *(one for stage in view.stages.all for one in _own(stage))]
+    for one in everywhere:
+        if one.name not in PLATFORM_ARGS or one.value is None:
+            continue
+        itself = any(use.name == one.name for use in uses(one.word.raw))
+        if itself and (one.by.name == "ENV" or one.by.line in top):
+            continue
+        code = "target-platform-default" if one.name == "TARGETPLATFORM" else "platform-arg-default"
+        line, _ = one.by.place(one.word.offset)
+        edit = _bare(view, one)
+        yield finding(
+            code,
+            view.path,
+            line,
+            f"{one.by.name} sets {one.name}",
+            severity=_severity(one.name)
+            if (one.name, one.value) != ("TARGETOS", "linux")
+            else Severity.WARNING,
+            mended=f"ARG {one.name}",
+            edit=edit,
+        )
+
+
+def _own(stage: Stage) -> tuple[Variable, ...]:
+    inherited = len(stage.parents[0].variables) if stage.parents else 0
+    return stage.variables[inherited:]
+
+
+def _bare(view: View, one: Variable) -> Edit | None:
+    """An ARG without its default; an ENV is left to its author."""
+    if one.by.name != "ARG":
+        return None
+    return view.replacing(one.by, one.word.offset, one.word.end, one.name)
+
+
+def _severity(name: str) -> Severity:
+    """A builder's argument that is wrong costs time; a target's gives a wrong image."""
+    return Severity.ERROR if name.startswith("TARGET") else Severity.WARNING
+
+
+def undeclared(view: View) -> Iterator[Finding]:
+    """`platform-arg-undeclared` and `platform-arg-global-only`."""
+    globally = {one.name for one in view.stages.arguments}
+    for stage in view.stages.all:
+        told: set[str] = set()
+        for one in stage.instructions:
+            for name, line in _read_by(one):
+                if name in told or stage.may_read(name, one.line):
+                    continue
+                told.add(name)
+                code = "platform-arg-global-only" if name in globally else "platform-arg-undeclared"
+                edit = Edit(line=one.line, end=one.line - 1, text=f"ARG {name}")
+                yield finding(
+                    code, view.path, line, f"{one.name} reads {name}", severity=_severity(name), edit=edit
+                )
+        yield from _helpers(view, stage, told)
+
+
+def _read_by(one: Instruction) -> Iterator[tuple[str, int]]:
+    """The platform arguments that an instruction reads, and where."""
+    if one.name in _READ_LATER:
+        return
+    # What --from names is not expanded by every builder, and is another rule's.
+    start = one.text_start if one.name in ("ADD", "COPY") else one.start
+    own = {name: one.place(use.offset)[0] for use in _uses(one.source, one, start) if (name := use.name)}
+    yield from own.items()
+    if one.name == "RUN" and one.json is None:
+        for script in scripts_of(one):
+            if script.line > 0:
+                text = re.sub(r"^\s*#.*", "", script.text, flags=re.MULTILINE)
+                yield from ((use.name, script.line) for use in _uses(text, one, 0))
+    elif one.name in ("ADD", "COPY"):
+        for heredoc in one.heredocs:
+            text = "\n".join(heredoc.lines) if heredoc.expand else ""
+            yield from ((use.name, heredoc.line) for use in _uses(text, one, 0))
+
+
+def _uses(text: str, one: Instruction, start: int) -> list[Use]:
+    assigned = set(re.findall(r"\b([A-Z]++)=", text)) if one.name == "RUN" else set()
+    found = uses(text, one.escape, start)
+    return [use for use in found if use.name in PLATFORM_ARGS and use.name not in assigned]
+
+
+def _helpers(view: View, stage: Stage, told: set[str]) -> Iterator[Finding]:
+    """The helpers of tonistiigi/xx read TARGETPLATFORM by themselves."""
+    if not stage.on_build_platform:
+        return
+    for one in stage.instructions:
+        for script in scripts_of(one) if one.name == "RUN" else ():
+            used = [command for command in script.commands if _XX.fullmatch(command.program)]
+            declared = any(stage.may_read(name, one.line) for name in ("TARGETPLATFORM", "TARGETARCH"))
+            if used and not declared and "TARGETPLATFORM" not in told:
+                told.add("TARGETPLATFORM")
+                edit = Edit(line=one.line, end=one.line - 1, text="ARG TARGETPLATFORM")
+                line, _ = script.place(used[0].words[0].offset)
+                yield finding(
+                    "platform-arg-undeclared",
+                    view.path,
+                    line,
+                    f"{used[0].program} reads TARGETPLATFORM",
+                    edit=edit,
+                )

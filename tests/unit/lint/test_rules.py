@@ -1,0 +1,457 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gopherwhale.lint.codes import CODES
+from gopherwhale.lint.findings import Finding
+from gopherwhale.lint.fixing import fix
+from gopherwhale.lint.linter import lint
+from gopherwhale.lint.view import Surroundings
+from gopherwhale.platforms import parse_many
+from tasks._lint_examples import EXAMPLES, GOOD, IGNORE, Example
+
+UNWANTED = {"dockerignore-git": ".git", "dockerignore-dist": "dist"}
+# What no edit can mend: a person has to know a version, a digest, a name or a secret's place.
+BY_HAND = {
+    *("base-digest", "ignore-unknown", "ignore-unused", "ignore-without-reason", "latest-tag"),
+    *("secret-in-arg", "secret-in-env", "syntax"),
+}
+
+
+def found(text: str, **around: Any) -> tuple[Finding, ...]:
+    given = {"ignore_text": IGNORE, "unwanted": UNWANTED, **around}
+    return lint("Dockerfile", text, Surroundings(**given)).findings
+
+
+def lines(code: str, text: str, **around: Any) -> list[tuple[int, str]]:
+    """Where a code is found, and how bad each is."""
+    return [(one.line, one.severity.value) for one in found(text, **around) if one.code == code]
+
+
+def stage(*instructions: str, base: str = "FROM --platform=$BUILDPLATFORM golang:1 AS build") -> str:
+    """A stage that compiles, whose own lines begin at 2, and an image of what it makes."""
+    return "\n".join([base, *instructions, "FROM scratch", "COPY --from=build /app /app", ""])
+
+
+def test_the_good_dockerfile_is_good() -> None:
+    """The page's own example has nothing to mend, whatever is built."""
+    assert found(GOOD) == ()
+    assert found(GOOD, platforms=parse_many(["linux/amd64,linux/arm/v6,windows/amd64"])) == ()
+
+
+def test_each_code_has_one_example() -> None:
+    """The page shows a mistake of every kind."""
+    assert sorted(example.code for example in EXAMPLES) == sorted(CODES)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.code)
+def test_an_example_is_one_mistake_and_the_mended_line_mends_it(example: Example) -> None:
+    """Each is found once and nothing else is; what can be mended without thought is good afterwards."""
+    (one,) = found(example.text, ignore_text=example.ignore)
+    assert (one.code, one.severity) == (example.code, CODES[example.code].severity)
+    assert one.mended
+    assert one.found
+    changed, left = fix(
+        "Dockerfile", example.text, Surroundings(ignore_text=example.ignore, unwanted=UNWANTED)
+    )
+    assert [finding.code for finding in left.findings] == ([example.code] if example.code in BY_HAND else [])
+    assert bool(changed) == (example.code not in BY_HAND)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        ("platform-arg-default", "ARG TARGETARCH=amd64\nFROM a", [(1, "error")]),
+        ("platform-arg-default", "FROM a\nARG TARGETARCH=", [(2, "error")]),
+        ("platform-arg-default", 'FROM a\nARG A \\\n  "TARGETVARIANT=v7"', [(3, "error")]),
+        ("platform-arg-default", "FROM a\nARG TARGETARCH=${TARGETARCH:-amd64}", [(2, "error")]),
+        ("platform-arg-default", "FROM a\nARG TARGETOS=linux", [(2, "warning")]),
+        ("platform-arg-default", "FROM a\nARG TARGETOS=windows", [(2, "error")]),
+        ("platform-arg-default", "ARG BUILDPLATFORM=linux/amd64\nFROM a", [(1, "warning")]),
+        ("platform-arg-default", "FROM a\nENV TARGETARCH=amd64 X=y", [(2, "error")]),
+        ("platform-arg-default", "FROM a\nENV TARGETARCH amd64", [(2, "error")]),
+        ("platform-arg-default", "FROM a\nARG TARGETARCH\nENV TARGETARCH=$TARGETARCH", []),
+        ("platform-arg-default", "ARG TARGETARCH=${TARGETARCH:-amd64}\nFROM a", []),
+        ("platform-arg-default", "FROM a\nARG MY_TARGETARCH=amd64\n# ARG TARGETARCH=amd64", []),
+        ("platform-arg-default", "FROM a\nRUN <<EOF\nARG TARGETARCH=amd64\nEOF", []),
+        ("platform-arg-default", "FROM a AS b\nARG TARGETARCH=amd64\nFROM b", [(2, "error")]),
+        ("target-platform-default", "ARG TARGETPLATFORM=linux/amd64\nFROM a", [(1, "error")]),
+        ("target-platform-default", "FROM a\nARG TARGETPLATFORM", []),
+    ],
+)
+def test_defaults_of_platform_arguments(code: str, text: str, expected: list[tuple[int, str]]) -> None:
+    """A default hides BuildKit's value, in every way of writing one."""
+    assert lines(code, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM a\nRUN echo $TARGETARCH", [(2, "error")]),
+        ("FROM a\nRUN echo \\\n # c\n  ${TARGETARCH:-amd64}", [(4, "error")]),
+        ("FROM a\nRUN echo '$TARGETARCH' \\$TARGETOS", []),
+        ("FROM a\nRUN echo \"'$TARGETARCH'\"", [(2, "error")]),
+        ("FROM a\nARG TARGETARCH\nRUN echo $TARGETARCH", []),
+        ("FROM a\nRUN echo $TARGETARCH\nARG TARGETARCH", [(2, "error")]),
+        ("FROM a\nRUN TARGETARCH=x; echo $TARGETARCH", []),
+        ("FROM a\nCOPY x-$TARGETARCH /x", [(2, "error")]),
+        ("FROM a\nENV X=${TARGETOS}", [(2, "error")]),
+        ("FROM a\nARG X=${TARGETOS}", [(2, "error")]),
+        ("FROM a\nWORKDIR /$TARGETPLATFORM", [(2, "error")]),
+        ("FROM a\nRUN echo $BUILDARCH", [(2, "warning")]),
+        ("FROM a\nRUN <<EOF\n# $TARGETARCH\necho $TARGETOS\nEOF", [(3, "error")]),
+        ("FROM a\nRUN <<'EOF'\necho $TARGETOS\nEOF", [(3, "error")]),
+        ("FROM a\nRUN <<EOF\n#!/usr/bin/env python3\nx = '$TARGETOS'\nEOF", []),
+        ("FROM a\nCOPY <<EOF /x\n$TARGETOS\nEOF", [(3, "error")]),
+        ("FROM a\nCOPY <<'EOF' /x\n$TARGETOS\nEOF", []),
+        ("FROM a-$TARGETARCH", []),
+        ("FROM --platform=$TARGETPLATFORM a", []),
+        ("FROM a\nCMD echo $TARGETARCH\nENTRYPOINT echo $TARGETARCH", []),
+        ("FROM a\nONBUILD RUN echo $TARGETARCH", []),
+        ("FROM a\nARG TARGETARCH\nFROM b\nRUN echo $TARGETARCH", [(4, "error")]),
+        ("FROM a AS b\nARG TARGETARCH\nFROM b\nRUN echo $TARGETARCH", []),
+        ("FROM a\nRUN echo $TARGETARCH $TARGETARCH\nRUN echo $TARGETARCH", [(2, "error")]),
+        ("FROM --platform=$BUILDPLATFORM a\nRUN xx-go build", [(2, "error")]),
+        ("FROM --platform=$BUILDPLATFORM a\nRUN xx-info env", []),
+        ("FROM --platform=$BUILDPLATFORM a\nARG TARGETPLATFORM\nRUN xx-apk add x", []),
+        ("FROM a\nRUN xx-go build", []),
+    ],
+)
+def test_arguments_that_a_stage_does_not_declare(text: str, expected: list[tuple[int, str]]) -> None:
+    """What is read where nothing is declared is empty: by instructions, scripts, heredocs and helpers."""
+    assert lines("platform-arg-undeclared", text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ARG TARGETARCH\nFROM a\nRUN echo $TARGETARCH", [(3, "error")]),
+        ("ARG TARGETARCH\nFROM a\nARG TARGETARCH\nRUN echo $TARGETARCH", []),
+        ("ARG TARGETARCH\nFROM a-$TARGETARCH", []),
+    ],
+)
+def test_arguments_declared_above_from_alone(text: str, expected: list[tuple[int, str]]) -> None:
+    """They count for FROM lines, and for no stage."""
+    assert lines("platform-arg-global-only", text) == expected
+    assert lines("platform-arg-undeclared", text) == []
+
+
+TARGET = "ARG TARGETOS TARGETARCH"
+
+
+@pytest.mark.parametrize(
+    ("instructions", "expected"),
+    [
+        (["RUN go build"], [(2, "error")]),
+        (["RUN go install ./..."], [(2, "error")]),
+        (["RUN GOOS=linux go build"], [(2, "error")]),
+        (["RUN apk add git && \\", "  /usr/local/go/bin/go build"], [(3, "error")]),
+        (["RUN <<EOF", "set -e", "go build", "EOF"], [(4, "error")]),
+        (["RUN X=$(go build)"], [(2, "error")]),
+        (['RUN ["go", "build"]'], [(2, "error")]),
+        (['RUN ["sh", "-c", "go build"]'], []),
+        ([TARGET, "RUN GOARCH=$TARGETARCH go build"], []),
+        ([TARGET, "RUN env GOARCH=$TARGETARCH go build"], []),
+        ([TARGET, "RUN export GOARCH=$TARGETARCH && go build"], []),
+        ([TARGET, "RUN go env -w GOARCH=$TARGETARCH && go build"], []),
+        ([TARGET, "ENV GOARCH=$TARGETARCH", "RUN go build"], []),
+        ([TARGET, "RUN GOARCH=$TARGETARCH true && go build"], []),
+        (["RUN go install example.com/tool@v1"], []),
+        (["RUN go run ./gen", "RUN go test ./...", "RUN go generate"], []),
+        (["RUN make build"], []),
+        (["RUN echo go build"], []),
+        (['SHELL ["powershell"]', "RUN go build"], []),
+        (["ARG TARGETPLATFORM", "RUN xx-go build"], []),
+    ],
+)
+def test_a_build_that_ignores_its_platform(instructions: list[str], expected: list[tuple[int, str]]) -> None:
+    """On the builder's platform, and with no word of the target's."""
+    assert lines("target-ignored", stage(*instructions)) == expected
+
+
+def test_a_build_off_the_builders_platform_may_ignore_the_target() -> None:
+    """There the target is the machine's own; and what the image does not take is nobody's business."""
+    assert lines("target-ignored", stage("RUN go build", base="FROM golang:1 AS build")) == []
+    assert lines("target-ignored", "FROM --platform=$BUILDPLATFORM a\nRUN go build\nFROM b\nCOPY x /x") == []
+
+
+@pytest.mark.parametrize(
+    ("instructions", "expected"),
+    [
+        (["RUN GOARCH=amd64 go build"], [(2, "error")]),
+        (["RUN export GOARCH='arm64'; go build"], [(2, "error")]),
+        (["RUN env GOARCH=amd64 go build"], [(2, "error")]),
+        (["ENV GOOS=linux GOARCH=amd64", "RUN go build"], [(2, "error")]),
+        (["ARG GOARCH=amd64", "RUN go build"], [(2, "error")]),
+        (["ARG ARCH=amd64", "RUN GOARCH=$ARCH go build"], [(3, "error")]),
+        (["ARG BUILDARCH", "RUN GOARCH=$BUILDARCH go build"], [(3, "error")]),
+        (["RUN \\", "  go env -w GOARCH=amd64 && go build"], [(3, "error")]),
+        ([TARGET, "RUN echo $TARGETARCH && GOARCH=amd64 go build"], [(3, "error")]),
+        ([TARGET, "RUN case $TARGETARCH in arm) x;; esac; GOARCH=arm64 go build"], [(3, "error")]),
+        ([TARGET, "RUN case $TARGETARCH in arm) GOARCH=arm go build;; *) go build;; esac"], []),
+        ([TARGET, "RUN if [ $TARGETARCH = arm ]; then export GOARCH=arm; fi; go build"], []),
+        ([TARGET, "RUN [ $TARGETARCH = arm ] && GOARCH=arm go build"], []),
+        (["RUN GOARCH=amd64 go build -o a && GOARCH=arm64 go build -o b"], []),
+        (["RUN for a in amd64 arm64; do GOARCH=$a go build; done"], []),
+        (["ARG GOARCH", "RUN go build"], []),
+        ([TARGET, "RUN ARCH=$TARGETARCH; GOARCH=$ARCH go build"], []),
+        (["RUN GOARCH=$(dpkg --print-architecture) go build"], []),
+        (["RUN GOARCH=amd64 true; GOARCH=$TARGETARCH go build"], []),
+    ],
+)
+def test_goarch_by_hand(instructions: list[str], expected: list[tuple[int, str]]) -> None:
+    """One architecture for every platform; several, or one that a condition chooses, are meant."""
+    assert lines("goarch-by-hand", stage(*instructions)) == expected
+
+
+def test_stages_of_one_architecture_each_are_meant() -> None:
+    """A stage that FROM chooses by a variable may name its architecture in every way."""
+    text = (
+        "FROM --platform=linux/amd64 golang:1 AS build-amd64\nRUN GOARCH=amd64 go build\n"
+        "FROM arm64v8/golang:1 AS build-arm64\nADD https://e.com/x-arm64 /x\nRUN GOARCH=arm64 go build\n"
+        "FROM build-${TARGETARCH} AS build\nFROM alpine:3\nCOPY --from=build /a /a\nUSER 1\n"
+    )
+    assert {one.code for one in found(text)} <= {"no-cache-mount"}
+
+
+@pytest.mark.parametrize(
+    ("platforms", "severity"),
+    [("", "notice"), ("linux/amd64,linux/arm64", ""), ("linux/amd64,windows/amd64", "error")],
+)
+def test_goos_by_hand(platforms: str, severity: str) -> None:
+    """As bad as the platforms that are built make it."""
+    text = stage(TARGET, "RUN GOOS=linux GOARCH=$TARGETARCH go build")
+    given = parse_many([platforms]) if platforms else ()
+    assert lines("goos-by-hand", text, platforms=given) == ([(3, severity)] if severity else [])
+
+
+@pytest.mark.parametrize(
+    ("platforms", "build", "severity"),
+    [
+        ("", "GOARCH=$TARGETARCH go build", "warning"),
+        ("linux/amd64,linux/arm64", "GOARCH=$TARGETARCH go build", ""),
+        ("linux/arm/v7", "GOARCH=$TARGETARCH go build", "notice"),
+        ("linux/arm/v6,linux/arm/v7", "GOARCH=${TARGETARCH} go build", "error"),
+        ("linux/arm/v6", "GOARCH=$TARGETARCH GOARM=${TARGETVARIANT#v} go build", ""),
+        ("linux/arm/v6", "GOARCH=$TARGETARCH GOARM=6 go build", ""),
+        ("linux/arm/v6", "GOARCH=$TARGETARCH GOARM=7 go build", "error"),
+        ("linux/arm/v7", "GOARCH=$TARGETARCH GOARM=7 go build", ""),
+        ("linux/arm/v6", "case $TARGETVARIANT in v6) export GOARM=6;; esac; GOARCH=$TARGETARCH go build", ""),
+        ("linux/arm/v6", "GOARCH=amd64 go build", ""),
+    ],
+)
+def test_arm_without_its_variant(platforms: str, build: str, severity: str) -> None:
+    """Go takes v7 where nothing is said, which v5 and v6 cannot run."""
+    text = stage("ARG TARGETOS TARGETARCH TARGETVARIANT", f"RUN {build}")
+    given = parse_many([platforms]) if platforms else ()
+    assert lines("arm-without-variant", text, platforms=given) == ([(3, severity)] if severity else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (stage("RUN go build", base="FROM golang:1 AS build"), [(1, "warning")]),
+        (stage("RUN go build", base="FROM --platform=$TARGETPLATFORM golang:1 AS build"), [(1, "warning")]),
+        (stage("RUN go build", base="FROM --platform=${BUILDPLATFORM} golang:1 AS build"), []),
+        (stage("RUN CGO_ENABLED=1 go build", base="FROM golang:1 AS build"), []),
+        (stage("RUN make", base="FROM golang:1 AS build"), []),
+        (
+            "FROM golang:1 AS base\nFROM base AS build\nRUN go build\nFROM a:1\nCOPY --from=1 /a /a",
+            [(1, "warning")],
+        ),
+        ("FROM golang:1\nRUN go build", [(1, "warning")]),
+        ("FROM golang:1\nRUN go build\nFROM a:1\nCOPY x /x", []),
+    ],
+)
+def test_compilers_under_emulation(text: str, expected: list[tuple[int, str]]) -> None:
+    """Go runs on the target's platform: by no --platform, by the wrong one, or by the stage below."""
+    assert lines("build-emulated", text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM --platform=$BUILDPLATFORM a:1", [("final-on-build-platform", 1, "error")]),
+        ("FROM --platform=${BUILDPLATFORM} a:1 AS b\nFROM b", [("final-on-build-platform", 1, "error")]),
+        ("FROM --platform=linux/amd64 a:1", [("platform-pinned", 1, "error")]),
+        ("ARG P=linux/amd64\nFROM --platform=$P a:1", [("platform-pinned", 2, "error")]),
+        (
+            "FROM --platform=linux/amd64 a:1 AS b\nFROM c:1\nCOPY --from=b /x /x",
+            [("platform-pinned", 1, "warning")],
+        ),
+        ("FROM --platform=linux/amd64 a:1 AS b\nFROM c:1\nCOPY x /x", []),
+        ("FROM --platform=$TARGETPLATFORM a:1", []),
+        (
+            "ARG BUILDPLATFORM=x\nFROM --platform=$BUILDPLATFORM a:1 AS b\nFROM c:1\nCOPY --from=b / /",
+            [],
+        ),
+        ("FROM amd64/a:1", [("base-of-one-architecture", 1, "error")]),
+        ("FROM docker.io/arm32v7/a:1", [("base-of-one-architecture", 1, "error")]),
+        (
+            "FROM a:1-arm64v8 AS b\nFROM c:1\nCOPY --from=b /x /x",
+            [("base-of-one-architecture", 1, "warning")],
+        ),
+        ("FROM quay.io/x/y-s390x:2", [("base-of-one-architecture", 1, "error")]),
+        ("FROM a/armory:amd64ish", []),
+        ("FROM $TARGETARCH/a:1", []),
+        ("FROM a:1@sha256:00", [("base-digest", 1, "notice")]),
+        ("FROM amd64/a:1 AS amd64\nFROM $TARGETARCH", []),
+    ],
+)
+def test_bases(text: str, expected: list[tuple[str, int, str]]) -> None:
+    """The builder's platform, one platform, one architecture, and what only a registry could tell."""
+    codes = {"final-on-build-platform", "platform-pinned", "base-of-one-architecture", "base-digest"}
+    assert [(one.code, one.line, one.severity.value) for one in found(text) if one.code in codes] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM a:1\nRUN curl -LO https://e.com/x-linux-amd64.tgz", [(2, "error")]),
+        ("FROM a:1\nRUN wget -q \\\n  https://e.com/x_x86_64.tgz", [(3, "error")]),
+        ("FROM a:1\nADD https://e.com/aarch64/x /x", [(2, "error")]),
+        ("FROM a:1\nADD https://e.com/x-${TARGETARCH} /x", []),
+        ("FROM a:1\nARG A=arm64\nRUN curl https://e.com/x-$A", [(3, "error")]),
+        ("FROM a:1\nARG TARGETARCH\nRUN curl https://e.com/x-$TARGETARCH", []),
+        ("FROM a:1\nRUN curl https://e.com/x-$(uname -m)", []),
+        ("FROM a:1\nRUN case $(uname -m) in x86_64) curl https://e.com/x-amd64;; esac", []),
+        ("FROM a:1\nRUN curl https://amd64.e.com/x", []),
+        ("FROM a:1\nRUN curl https://e.com/armada/x-1386.tgz", []),
+        ("FROM a:1 AS b\nRUN curl https://e.com/x-amd64\nFROM c:1\nCOPY --from=b /x /x", [(2, "warning")]),
+        ("FROM a:1 AS b\nRUN curl https://e.com/x-amd64\nFROM c:1\nCOPY x /x", []),
+    ],
+)
+def test_downloads(text: str, expected: list[tuple[int, str]]) -> None:
+    """One architecture's file for every platform, unless the URL or a condition follows it."""
+    assert lines("download-of-one-architecture", text) == expected
+
+
+DOWNLOAD = "RUN go mod download"
+BUILD = "RUN GOARCH=$TARGETARCH go build"
+
+
+@pytest.mark.parametrize(
+    ("instructions", "apart", "before"),
+    [
+        (["COPY . .", TARGET, BUILD], [2], []),
+        (["COPY go.mod main.go ./", BUILD], [2], []),
+        (["COPY go.mod go.sum ./", DOWNLOAD, "COPY . .", BUILD], [], []),
+        (["COPY go.* ./", DOWNLOAD, "COPY . .", BUILD], [], []),
+        (["COPY go.mod go.sum ./", "COPY . .", DOWNLOAD, BUILD], [], [3]),
+        (["ADD . /src", "RUN cd /src && go mod download", BUILD], [], [2]),
+        (["COPY api/ api/", DOWNLOAD, "COPY . .", BUILD], [], []),
+        (["COPY . .", "RUN --mount=type=cache,target=/go/pkg/mod go build"], [], []),
+        (["RUN --mount=type=bind,target=. go build"], [], []),
+        (["COPY . .", "RUN go build -mod=vendor"], [], []),
+        (["COPY vendor vendor", "COPY . .", BUILD], [], []),
+        (["COPY --from=deps /go /go", BUILD], [], []),
+        (["COPY . .", "RUN go test ./..."], [], []),
+    ],
+)
+def test_modules(instructions: list[str], apart: list[int], before: list[int]) -> None:
+    """Modules in a layer above the sources, or in a cache."""
+    text = stage(*instructions)
+    assert lines("modules-not-apart", text) == [(line, "warning") for line in apart]
+    assert lines("sources-before-modules", text) == [(line, "warning") for line in before]
+
+
+def test_a_program_without_modules_downloads_none() -> None:
+    """Where go.mod is known and requires nothing, there is nothing to keep apart."""
+    text = stage("COPY . .", BUILD)
+    assert lines("modules-not-apart", text, go_mod="module x\n\ngo 1.24\n") == []
+    assert lines("modules-not-apart", text, go_mod="module x\n\nrequire y v1\n") == [(2, "warning")]
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        ("go-build-all", stage("RUN go build -a -o x"), [(2, "error")]),
+        ("go-build-all", stage("RUN go build -o -a-b"), []),
+        ("go-build-all", stage("RUN tar -a x && go build"), []),
+        ("no-cache-mount", stage("RUN go build"), [(2, "notice")]),
+        ("no-cache-mount", stage("RUN --mount=type=cache,target=/root/.cache go build"), []),
+        ("no-cache-mount", stage("RUN --mount=type=bind,target=/x go build && go build"), [(2, "notice")]),
+        ("cgo-for-static-base", stage("RUN go build"), [(2, "error")]),
+        ("cgo-for-static-base", stage("RUN CGO_ENABLED=1 go build"), [(2, "error")]),
+        ("cgo-for-static-base", stage("RUN CGO_ENABLED=0 go build"), []),
+        ("cgo-for-static-base", stage("ENV CGO_ENABLED=0", "RUN go build"), []),
+        ("cgo-for-static-base", stage("ARG CGO_ENABLED=0", "RUN go build"), []),
+        ("cgo-for-static-base", stage("RUN export CGO_ENABLED=0; go build"), []),
+        ("cgo-for-static-base", stage("RUN CGO_ENABLED=1 go build -ldflags '-extldflags -static'"), []),
+        ("cgo-for-static-base", stage("RUN go build", base="FROM golang:alpine AS build"), [(2, "warning")]),
+        ("cgo-for-static-base", "FROM golang:1 AS b\nRUN go build\nFROM alpine:3\nCOPY --from=b /a /a", []),
+        (
+            "cgo-for-static-base",
+            "FROM golang:1 AS b\nRUN go build\nFROM gcr.io/distroless/static:1\nCOPY --from=b /a /a",
+            [(2, "error")],
+        ),
+        ("secret-in-arg", "FROM a\nARG NPM_TOKEN", [(2, "warning")]),
+        ("secret-in-arg", "FROM a\nARG DB_PASSWORD=hunter2", [(2, "error")]),
+        ("secret-in-arg", "ARG API_KEY\nFROM a", [(1, "warning")]),
+        ("secret-in-arg", "FROM a\nARG TOKEN_FILE=/x PUBLIC_KEY SECRET_NAME TOKEN= KEYBOARD AUTHOR", []),
+        ("secret-in-env", "FROM a\nENV AWS_SECRET_ACCESS_KEY=abc", [(2, "error")]),
+        ("secret-in-env", "FROM a\nARG T\nENV TOKEN=$T", [(3, "error")]),
+        ("secret-in-env", "FROM a\nENV PASSWORD=/run/secrets/p", []),
+        ("secret-in-env", "FROM a\nENV PROXY=http://user:pass@e.com X=http://e.com:80/a@b", [(2, "error")]),
+        ("secret-in-env", f"FROM a\nENV X=ghp_{'a' * 36}", [(2, "error")]),
+        ("secret-in-env", "FROM a AS b\nENV TOKEN=x\nFROM b", [(2, "error")]),
+        ("latest-tag", "FROM alpine", [(1, "warning")]),
+        ("latest-tag", "FROM localhost:5000/alpine:latest", [(1, "warning")]),
+        ("latest-tag", "FROM localhost:5000/alpine", [(1, "warning")]),
+        ("latest-tag", "ARG T=latest\nFROM alpine:$T", [(2, "warning")]),
+        ("latest-tag", "FROM a:1\nCOPY --from=b /x /x", [(2, "warning")]),
+        ("latest-tag", "FROM a:1\nRUN --mount=from=c,target=/c x", [(2, "warning")]),
+        ("latest-tag", "FROM a:1 AS b\nFROM B\nCOPY --from=0 /x /x\nCOPY --from=b /x /x", []),
+        ("latest-tag", "FROM scratch\nFROM a@sha256:00\nFROM a:1\nFROM $X\nFROM a:$X", []),
+        ("runs-as-root", "FROM alpine:3", [(1, "warning")]),
+        ("runs-as-root", "FROM alpine:3\nUSER root", [(2, "warning")]),
+        ("runs-as-root", "FROM alpine:3\nUSER 1\nUSER 0:0", [(3, "warning")]),
+        ("runs-as-root", "FROM alpine:3\nARG U=0\nUSER $U", [(3, "warning")]),
+        ("runs-as-root", "FROM alpine:3\nUSER 65532", []),
+        ("runs-as-root", "FROM alpine:3 AS b\nUSER 1\nFROM b", []),
+        ("runs-as-root", "FROM alpine:3\nUSER 1\nFROM alpine:3", [(3, "warning")]),
+        ("runs-as-root", "FROM gcr.io/distroless/static:nonroot", []),
+        ("runs-as-root", "FROM cgr.dev/chainguard/static:1", []),
+        ("runs-as-root", "FROM registry.example.com/base:1", []),
+        ("syntax", "RUN x", [(1, "error")]),
+        ("syntax", "", [(1, "error")]),
+        ("syntax", "RUN x\nFROM a", [(1, "error")]),
+        ("syntax", "FROM a\nRNU x", [(2, "error")]),
+        ("syntax", "FROM a\nRUN <<EOF", [(2, "error")]),
+        ("syntax", "# syntax=docker/dockerfile:1\nFROM a\nNEW x", [(3, "error")]),
+        ("syntax", "# syntax=example.com/other:1\nFROM a\nNEW x", []),
+    ],
+)  # fmt: skip
+def test_habits(code: str, text: str, expected: list[tuple[int, str]]) -> None:
+    """How Go is built, what an image holds and runs as, and what BuildKit would refuse."""
+    assert [line for line, _ in lines(code, text)] == [line for line, _ in expected]
+    if code != "go-build-all":
+        assert lines(code, text) == expected
+
+
+def test_no_secret_is_shown() -> None:
+    """A finding names the variable and never its value."""
+    for one in found("FROM a\nENV TOKEN=hunter2 \\\n  PASSWORD=hunter2\nARG API_KEY=hunter2\nUSER 0"):
+        assert "hunter2" not in str(one.to_document())
+
+
+@pytest.mark.parametrize(
+    ("copy", "ignore", "codes"),
+    [
+        ("COPY . .", None, ["dockerignore-dist", "dockerignore-git"]),
+        ("COPY . .", "", ["dockerignore-dist", "dockerignore-git"]),
+        ("COPY . .", ".git\n", ["dockerignore-dist"]),
+        ("ADD ./ /x", "*\n!dist\n", ["dockerignore-dist"]),
+        ("RUN --mount=target=. x", ".git\n", ["dockerignore-dist"]),
+        ("RUN --mount=type=bind,source=go.mod,target=go.mod x", None, []),
+        ("COPY main.go .", None, []),
+        ("COPY --from=x . .", None, []),
+        ("COPY . .", "dist\n.git\n", []),
+    ],
+)
+def test_the_ignore_file(copy: str, ignore: str | None, codes: list[str]) -> None:
+    """Only where the whole context is read does it matter what is left out."""
+    text = f"FROM registry.example.com/base:1\n{copy}\n"
+    assert sorted(one.code for one in found(text, ignore_text=ignore) if one.code in UNWANTED) == codes
