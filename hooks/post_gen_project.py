@@ -1,4 +1,4 @@
-"""Write down what the repository was made from, and say what to do next.
+"""Put the chosen files in their places, write down what was made, and say what to do next.
 
 Cookiecutter renders this file as a template and runs it alone in the new repository.
 """  # noqa: INP001 -- a hook is a script, not part of a package
@@ -7,17 +7,50 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 ANSWERS: Final = r'''<< cookiecutter | tojson >>'''  # fmt: skip  # noqa: Q001
 
 RECORD: Final = ".gopherwhale.json"
+# The template keeps one folder for each answer here, which is laid over the repository where it was chosen.
+CHOICES: Final = ".choices"
 _TIMEOUT: Final = 30
+
+
+def chosen(answers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The folders of the choices that were made, and where in the repository their files go."""
+    project, several = answers["project"], answers["layout"] == "several"
+    yield f"kind-{answers['kind']}", f"cmd/{project}" if several else "."
+    if several:
+        yield "job", f"cmd/{project}-job"
+    yield answers["ci"].partition("-")[0], "."
+    yield f"license-{answers['license']}", "."
+    for runner in ("invoke", "nox"):
+        if answers["runner"] in (runner, "both"):
+            yield runner, "."
+
+
+def place(answers: Mapping[str, Any], folder: Path) -> None:
+    """Move the chosen files to their places; what was not chosen goes, and nothing else does.
+
+    Args:
+        answers: Those of the questions.
+        folder: The repository.
+    """
+    for name, target in chosen(answers):
+        source = folder / CHOICES / name
+        for file in sorted(path for path in source.rglob("*") if path.is_file()):
+            place = folder / target / file.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(place)
+    shutil.rmtree(folder / CHOICES)
 
 
 def record(answers: Mapping[str, Any], folder: Path, paths: Iterable[str], *, commit: str) -> str:
@@ -59,38 +92,84 @@ def commit_of(template: Path) -> str:
     """The commit of a template's folder, if it is a checkout with no changes; else nothing."""
     asked = []
     for words in (["rev-parse", "--show-toplevel"], ["status", "--porcelain"], ["rev-parse", "HEAD"]):
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(template), *words],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
+        code, out = git(template, *words)
+        if code:
             return ""
-        if done.returncode:
-            return ""
-        asked.append(done.stdout.strip())
+        asked.append(out.strip())
     top, changes, head = asked
     return head if not changes and Path(top).resolve() == template.resolve() else ""
 
 
+def git(folder: Path, *words: str) -> tuple[int, str]:
+    """Run git in a folder, and nowhere else: its exit code, and what it says."""
+    # A git hook's own variables would lead to that hook's repository.
+    elsewhere = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words],
+            env={name: text for name, text in os.environ.items() if name not in elsewhere},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except OSError as error:
+        return 1, f"git: {error.strerror}"
+    except subprocess.TimeoutExpired:
+        return 1, f"git {words[0]} does not end"
+    return done.returncode, done.stdout if not done.returncode else done.stderr
+
+
+def commit(folder: Path, branch: str) -> str:
+    """Put a new repository under git, and commit it.
+
+    Returns:
+        What hindered it, in one line; nothing where all went well. The files stay as they are.
+    """
+    if git(folder, "rev-parse", "--is-inside-work-tree")[0] == 0:
+        return "the folder is in a git repository already"
+    for words in (
+        ("init", "--quiet", "--initial-branch", branch),
+        ("add", "--all"),
+        ("commit", "--quiet", "--message", "First commit"),
+    ):
+        code, said = git(folder, *words)
+        if code:
+            return f"git {words[0]}: {' '.join(said.split())}"
+    return ""
+
+
+def greet(answers: Mapping[str, Any], name: str, hindered: str) -> str:
+    """The first commands; the new README has the rest."""
+    committed = answers["first_commit"] and not hindered
+    lines = [f"{name} is ready. {'B' if committed else 'Put it under git, then b'}uild it:", ""]
+    if hindered:
+        lines[:0] = [f"No commit was made: {hindered}", ""]
+    lines.append(f"    cd {name}")
+    if not committed:
+        lines.append("    git init && git add --all && git commit --message 'First commit'")
+    docker = answers["__docker"]
+    lines += [
+        f"    {docker}cross-build && {docker}verify-arch",
+        "",
+        "Its README.md says what the registry needs.",
+    ]
+    return "\n".join(["", *lines, ""])
+
+
 def main() -> None:
-    """Leave the record, and print the first commands; the new README has the rest."""
+    """Finish the repository."""
     answers = json.loads(ANSWERS)
     here = Path.cwd()
-    paths = [path.relative_to(here).as_posix() for path in here.rglob("*") if path.is_file()]
+    place(answers, here)
+    files = (path.relative_to(here) for path in here.rglob("*") if path.is_file())
+    paths = [path.as_posix() for path in files if path.parts[0] != ".git"]
     text = record(answers, here, paths, commit=commit_of(Path(answers["_repo_dir"])))
     (here / RECORD).write_text(text, encoding="utf-8")
-    sys.stdout.write(
-        f"\n{here.name} is ready. Put it under git, then build it:\n\n"
-        f"    cd {here.name}\n"
-        "    git init && git add --all && git commit --message 'First commit'\n"
-        "    invoke docker.cross-build && invoke docker.verify-arch\n\n"
-        "Its README.md says what the registry needs.\n"
-    )
+    hindered = commit(here, answers["default_branch"]) if answers["first_commit"] else ""
+    if answers["_greeting"]:
+        sys.stdout.write(greet(answers, here.name, hindered))
 
 
 if __name__ == "__main__":

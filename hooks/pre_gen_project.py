@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 ANSWERS: Final = r'''<< cookiecutter | tojson >>'''  # fmt: skip  # noqa: Q001
@@ -17,7 +18,7 @@ ANSWERS: Final = r'''<< cookiecutter | tojson >>'''  # fmt: skip  # noqa: Q001
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _MAX_NAME: Final = 63
 # Folders of the image, or of the repository, whose place a program of that name would take.
-_TAKEN: Final = frozenset({"dev", "dist", "etc", "proc", "sys", "usr"})
+_TAKEN: Final = frozenset({"cmd", "dev", "dist", "etc", "internal", "proc", "sys", "usr", "vendor"})
 _OWNER = re.compile(r"[A-Za-z0-9]+((\.|_|__|-+)[A-Za-z0-9]+)*")
 
 # The distribution project's grammar for the name of an image; a host has a dot, a port or is localhost.
@@ -141,9 +142,13 @@ def choice(key: str, *known: str) -> Callable[[Answers], str | None]:
     return check
 
 
-def time_zones(answers: Answers) -> str | None:
+def yes_or_no(key: str) -> Callable[[Answers], str | None]:
     """Yes or no, which cookiecutter has read by now."""
-    return None if isinstance(answers["time_zones"], bool) else "type yes or no"
+
+    def check(answers: Answers) -> str | None:
+        return None if isinstance(answers[key], bool) else "type yes or no"
+
+    return check
 
 
 def owner(answers: Answers) -> str | None:
@@ -233,6 +238,8 @@ def gopherwhale_requirement(answers: Answers) -> str | None:
 
 CHECKS: Final[Mapping[str, Callable[[Answers], str | None]]] = {
     "project": project,
+    "kind": choice("kind", "http", "tool", "worker"),
+    "layout": choice("layout", "single", "several"),
     "description": text("description"),
     "owner": owner,
     "registry": choice("registry", *_IMAGES),
@@ -241,10 +248,15 @@ CHECKS: Final[Mapping[str, Callable[[Answers], str | None]]] = {
     "platforms": platforms,
     "go_version": go_version,
     "builder": choice("builder", "alpine", "debian"),
-    "time_zones": time_zones,
+    "time_zones": yes_or_no("time_zones"),
+    "vendoring": yes_or_no("vendoring"),
+    "ci": choice("ci", "github", "gitlab"),
+    "weekly": yes_or_no("weekly"),
+    "runner": choice("runner", "both", "invoke", "nox"),
     "license": choice("license", "Apache-2.0", "MIT", "BSD-3-Clause", "none"),
     "author": text("author"),
     "default_branch": default_branch,
+    "first_commit": yes_or_no("first_commit"),
     "gopherwhale_requirement": gopherwhale_requirement,
 }
 
@@ -258,7 +270,39 @@ def problems(answers: Answers) -> list[str]:
             given = answers["__project_as_typed"] if key == "project" else answers[key]
             lines.append(f"{key} is {_short(given)}: {problem}")
     found = shape(answers.get("_shape", {}))
-    return [*lines, f"_shape is not what gopherwhale wrote: {found}"] if found else lines
+    if found:
+        lines.append(f"_shape is not what gopherwhale wrote: {found}")
+    lines += [
+        f"{key} is {_short(answers[key])}: take it out of your configuration, it follows from the answers"
+        for key, expected in derived(answers).items()
+        if answers.get(key, expected) != expected
+    ]
+    return lines
+
+
+def derived(answers: Answers) -> dict[str, str]:
+    """What no question asks for and a configuration could still set: it must be what follows."""
+    runner, version = answers["runner"], str(answers["go_version"])
+    return {
+        "__base": "scratch",
+        "__docker": "nox -s docker-" if runner == "nox" else "invoke docker.",
+        "__ci_docker": "invoke docker." if runner == "invoke" else "nox -s docker-",
+        "__ci_flags": "" if runner == "invoke" else " --",
+        "__ci_task": "invoke " if runner == "invoke" else "nox -s ",
+        "__go_minor": version if "rc" in version else ".".join(version.split(".")[:2]),
+    }
+
+
+def ways_out(folder: Path) -> list[str]:
+    """Links in a folder that exists already, by which a file would be written elsewhere."""
+    inside = folder.resolve()
+    places = [folder, *(folder / name for name in (".github", ".github/workflows", "cmd", "internal"))]
+    entries = [entry for place in places if place.is_dir() for entry in sorted(place.iterdir())]
+    return [
+        f"{_short(entry.relative_to(folder).as_posix())} leads out of the folder: move it away"
+        for entry in entries
+        if entry.is_symlink() and not entry.resolve().is_relative_to(inside)
+    ]
 
 
 def shape(given: Mapping[str, Any]) -> str:
@@ -300,7 +344,7 @@ def _short(value: object) -> str:
 
 def main() -> int:
     """Report every wrong answer at once; cookiecutter then removes the folder it has made."""
-    found = problems(json.loads(ANSWERS))
+    found = problems(json.loads(ANSWERS)) + ways_out(Path.cwd())
     for line in found:
         sys.stderr.write(f"gopherwhale: {line}\n")
     return 1 if found else 0

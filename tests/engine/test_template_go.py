@@ -9,19 +9,30 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from tests.conftest import AMBIENT
-from tests.template.baking import bake, bake_with
+from tests.engine.conftest import Testbed
+from tests.template.baking import bake, bake_with, covering
 
 pytestmark = pytest.mark.engine
 
 _SECONDS = 600.0
+# Each kind and each layout, with names of every length; a module path of their own lets Go see all at once.
 _VARIETY: tuple[dict[str, str], ...] = (
     {},
-    {"project": "a", "module": "example.com/x/y_z/v2", "license": "none"},
+    {"project": "a", "layout": "several", "module": "example.com/x/y_z/v2", "license": "none"},
     {"project": "h2-o3-" + "x" * 57, "description": "It's <b>fast</b> & 100% sure: /* déjà vu */ \U0001f40b"},
+    {"project": "tool", "kind": "tool"},
+    {"project": "tools", "kind": "tool", "layout": "several", "vendoring": "yes"},
+    {"project": "worker", "kind": "worker"},
+    {"project": "workers", "kind": "worker", "layout": "several", "time_zones": "yes"},
 )
+_STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+_ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
+_GOLANGCI = "github.com/golangci/golangci-lint/v2@v2.15.0"
 
 Go = Callable[..., str]
 
@@ -63,34 +74,95 @@ def go(request: pytest.FixtureRequest) -> Go:
     return run
 
 
-@pytest.fixture(scope="session", params=_VARIETY, ids=["defaults", "short", "long"])
-def repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, go: Go) -> Path:
-    """Give a repository for the Go that is here."""
-    version = go("go", "env", "GOVERSION", cwd=tmp_path_factory.getbasetemp()).strip().removeprefix("go")
-    return bake_with(tmp_path_factory.mktemp("go") / "target", {"go_version": version, **request.param})
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory, go: Go) -> Path:
+    """Give a folder with a repository of each variety, for the Go that is here, joined by a go.work."""
+    folder = tmp_path_factory.mktemp("go")
+    version = go("go", "env", "GOVERSION", cwd=folder).strip().removeprefix("go")
+    made = [bake_with(folder / str(n), {"go_version": version, **v}) for n, v in enumerate(_VARIETY)]
+    go("go", "work", "init", *map(str, made), cwd=folder)
+    return folder
 
 
-def test_gofmt_has_nothing_to_change(repository: Path, go: Go) -> None:
+@pytest.fixture(scope="session")
+def packages(workspace: Path, go: Go) -> list[str]:
+    """Give every package of the workspace."""
+    listed = go("go", "list", "-m", "-f", "{{.Path}}/...", cwd=workspace)
+    return listed.split()
+
+
+@pytest.fixture(scope="session")
+def installed(testbed: Testbed, go: Go) -> Callable[[str], Path]:
+    """Give a function that builds a tool from the Go module proxy into the testbed's folder, once."""
+
+    def install(tool: str) -> Path:
+        folder = testbed.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        name = f"{tool.partition('@')[0].rsplit('/', 1)[-1]}-{tool.partition('@')[2]}"
+        if not (folder / name).exists():
+            own = folder / f".{name}-{os.getpid()}"
+            go("go", "install", tool, cwd=folder, GOBIN=str(own), GOTOOLCHAIN="auto", GOFLAGS="-mod=mod")
+            next(own.iterdir()).replace(folder / name)
+            own.rmdir()
+        return folder / name
+
+    return install
+
+
+def test_gofmt_has_nothing_to_change(workspace: Path, go: Go) -> None:
     """Every Go file is formatted, whatever the names in it, by gofmt with its simplifications too."""
-    assert not go("gofmt", "-s", "-l", ".", cwd=repository)
+    assert not go("gofmt", "-s", "-l", ".", cwd=workspace)
 
 
-def test_go_vet_has_nothing_to_say(repository: Path, go: Go) -> None:
-    """`go vet` finds nothing, and go.mod is as `go mod tidy` would leave it."""
-    go("go", "vet", "./...", cwd=repository)
-    go("go", "mod", "tidy", "-diff", cwd=repository)
+def test_go_vet_and_staticcheck_have_nothing_to_say(
+    workspace: Path, packages: list[str], go: Go, installed: Callable[[str], Path]
+) -> None:
+    """Neither finds anything in any kind and layout, and go.mod is as `go mod tidy` would leave it."""
+    go("go", "vet", *packages, cwd=workspace)
+    go(str(installed(_STATICCHECK)), *packages, cwd=workspace)
+    for number in range(len(_VARIETY)):
+        (folder,) = (path for path in (workspace / str(number)).iterdir() if path.is_dir())
+        go("go", "mod", "tidy", "-diff", cwd=folder, GOWORK="off")
 
 
-def test_its_own_tests_pass(repository: Path, go: Go) -> None:
-    """The new repository's tests pass, in any order and twice."""
-    lines = go("go", "test", "-json", "-shuffle=on", "-count=2", "./...", cwd=repository).splitlines()
+def test_its_own_tests_pass(workspace: Path, packages: list[str], go: Go) -> None:
+    """The new repository's tests pass in any order, none is skipped, and the race detector is content."""
+    race = ["-race"] if go("go", "env", "CGO_ENABLED", cwd=workspace).strip() == "1" else []
+    lines = go("go", "test", "-json", *race, "-shuffle=on", *packages, cwd=workspace).splitlines()
     results = [json.loads(line) for line in lines]
     passed = {result["Test"] for result in results if result["Action"] == "pass" and "Test" in result}
-    assert {"TestHandler/GET_/version", "TestRun/version", "TestServeLetsRequestsFinish"} <= passed
-    assert not [result for result in results if result["Action"] == "skip"]
+    expected = {"TestHandler/GET_/version", "TestRun/version", "TestServeLetsRequestsFinish", "TestString"}
+    assert expected | {"TestCount/nothing", "TestRunGivesUp", "TestLoopLetsWorkFinish"} <= passed
+    assert {"FuzzHandler", "FuzzCount", "FuzzPause"} <= passed
+    assert not [result for result in results if result["Action"] == "skip" and "Test" in result]
 
 
-def test_the_program_tells_what_it_was_built_from(repository: Path, go: Go, tmp_path: Path) -> None:
+def test_the_benchmarks_run(workspace: Path, packages: list[str], go: Go) -> None:
+    """Every benchmark comes to an end; how fast is nobody's business here."""
+    shown = go("go", "test", "-run=^$", "-bench=.", "-benchtime=1x", *packages, cwd=workspace)
+    ran = {line.split()[0].partition("-")[0] for line in shown.splitlines() if line.startswith("Bench")}
+    assert {"BenchmarkHandler", "BenchmarkCount", "BenchmarkAttempt"} <= ran
+
+
+def test_actionlint_is_content(tmp_path: Path, go: Go, installed: Callable[[str], Path]) -> None:
+    """No workflow of all the choices has a finding of actionlint."""
+    bakes = [bake_with(tmp_path / str(n), answers) for n, answers in enumerate(covering())]
+    paths = [path for folder in bakes for path in folder.glob(".github/workflows/*.y*ml")]
+    assert paths
+    go(str(installed(_ACTIONLINT)), *map(str, paths), cwd=tmp_path)
+
+
+def test_the_configuration_of_golangci_lint_is_valid(workspace: Path, go: Go) -> None:
+    """.golangci.yml is valid under the schema that golangci-lint itself publishes in its module."""
+    answer = json.loads(go("go", "mod", "download", "-json", _GOLANGCI, cwd=workspace, GOWORK="off"))
+    (file,) = Path(answer["Dir"], "jsonschema").glob("golangci.next.jsonschema.json")
+    text = (workspace / "0" / "hello" / ".golangci.yml").read_text(encoding="utf-8")
+    jsonschema.validate(yaml.safe_load(text), json.loads(file.read_text(encoding="utf-8")))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"version": "2", "nonsense": 1}, json.loads(file.read_text()))
+
+
+def test_the_program_tells_what_it_was_built_from(workspace: Path, go: Go, tmp_path: Path) -> None:
     """With the Dockerfile's flags, -version names commit, version and platform; the date goes to /version."""
     program = tmp_path / "program"
     flags = "-s -w -X main.commit=0123abc -X main.version=1.2.3 -X main.sourceDate=86400"
@@ -103,13 +175,13 @@ def test_the_program_tells_what_it_was_built_from(repository: Path, go: Go, tmp_
         "-o",
         str(program),
         ".",
-        cwd=repository,
+        cwd=workspace / "0" / "hello",
         CGO_ENABLED="0",
     )
     shown = subprocess.run(
         [program, "-version"], capture_output=True, text=True, timeout=60, check=True
     ).stdout
-    assert shown.startswith(f"{repository.name} 1.2.3 (commit 0123abc, linux/")
+    assert shown.startswith("hello 1.2.3 (commit 0123abc, linux/")
 
 
 def test_the_build_information_holds_the_variant(go: Go, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -15,14 +16,20 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 TEMPLATE: Final = ROOT / "<<cookiecutter.project>>"
 HOOKS: Final = ROOT / "hooks"
 
-REGISTRIES: Final = ("ghcr", "dockerhub", "ecr", "other")
-LICENSES: Final = ("Apache-2.0", "MIT", "BSD-3-Clause", "none")
-BUILDERS: Final = ("alpine", "debian")
-TIME_ZONES: Final = ("no", "yes")
+QUESTIONS: Final[Mapping[str, Any]] = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+# Every question that is answered by choosing, and what may be chosen.
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    key: ("no", "yes") if isinstance(value, bool) else tuple(value)
+    for key, value in QUESTIONS.items()
+    if not key.startswith("_") and isinstance(value, list | bool)
+}
+PARTS: Final = ROOT / "templates"
 
 GOOD: Final[Mapping[str, Any]] = {
     "project": "hello",
     "__project_as_typed": "hello",
+    "kind": "http",
+    "layout": "single",
     "description": "A service",
     "owner": "acme",
     "registry": "ghcr",
@@ -32,9 +39,14 @@ GOOD: Final[Mapping[str, Any]] = {
     "go_version": "1.27.3",
     "builder": "alpine",
     "time_zones": False,
+    "vendoring": False,
+    "ci": "github",
+    "weekly": False,
+    "runner": "both",
     "license": "MIT",
     "author": "Somebody",
     "default_branch": "main",
+    "first_commit": False,
     "gopherwhale_requirement": "gopherwhale",
 }
 
@@ -82,15 +94,33 @@ def bake_with(
     return Path(result)
 
 
-def covering() -> Iterator[dict[str, str]]:
-    """Answers in which every two values of two choices meet at least once."""
-    for i, j in itertools.product(range(len(REGISTRIES)), range(len(LICENSES))):
-        yield {
-            "registry": REGISTRIES[i],
-            "license": LICENSES[j],
-            "builder": BUILDERS[(i + j) % 2],
-            "time_zones": TIME_ZONES[(i + j // 2) % 2],
-        }
+def pairs(answers: Mapping[str, str]) -> set[frozenset[tuple[str, str]]]:
+    """Every two choices that these answers hold together."""
+    return {frozenset(two) for two in itertools.combinations(answers.items(), 2)}
+
+
+def all_pairs() -> set[frozenset[tuple[str, str]]]:
+    """Every two choices that can be made together."""
+    return {
+        frozenset({(one, a), (other, b)})
+        for one, other in itertools.combinations(CHOICES, 2)
+        for a, b in itertools.product(CHOICES[one], CHOICES[other])
+    }
+
+
+@functools.cache
+def covering() -> tuple[dict[str, str], ...]:
+    """Answers in which every two choices meet at least once: each takes what meets most that have not yet."""
+    rows, left = [], all_pairs()
+    while left:
+        (first, a), (second, b) = sorted(min(left, key=sorted))
+        row = {first: a, second: b}
+        for key in CHOICES:
+            if key not in row:
+                row[key] = max(CHOICES[key], key=lambda value: len(pairs({**row, key: value}) & left))
+        rows.append({key: row[key] for key in CHOICES})
+        left -= pairs(row)
+    return tuple(rows)
 
 
 def files(folder: Path) -> list[Path]:

@@ -15,6 +15,12 @@ import pytest
 
 from tests.template.baking import HOOKS, bake, covering
 
+Baked = tuple[Path, dict[str, str]]
+
+
+def _name(number: int) -> str:
+    return "-".join(covering()[number].values())
+
 
 class Bake(Protocol):
     """Bake below the test's own folder."""
@@ -35,14 +41,18 @@ def _bake(tmp_path: Path) -> Bake:
     return run
 
 
-@pytest.fixture(scope="session", params=list(covering()), ids=lambda answers: "-".join(answers.values()))
-def baked(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, str]]:
-    """Give one of a set of repositories that has every two choices together, and its answers."""
-    answers: dict[str, str] = request.param
-    output = tmp_path_factory.mktemp("baked") / "target"
-    return bake(output, **answers), answers
+@pytest.fixture(scope="session")
+def bakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Baked, ...]:
+    """Give a set of repositories that has every two choices together, with the answers of each."""
+    targets = tmp_path_factory.mktemp("baked")
+    return tuple((bake(targets / str(n), **answers), answers) for n, answers in enumerate(covering()))
+
+
+@pytest.fixture(scope="session", params=range(len(covering())), ids=_name)
+def baked(request: pytest.FixtureRequest, bakes: tuple[Baked, ...]) -> Baked:
+    """Give one of that set."""
+    number: int = request.param
+    return bakes[number]
 
 
 @pytest.fixture(scope="session")

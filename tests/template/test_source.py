@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import ast
-import itertools
-import json
+import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.template.baking import (
-    BUILDERS,
+    CHOICES,
     HOOKS,
-    LICENSES,
-    REGISTRIES,
+    PARTS,
+    QUESTIONS,
     ROOT,
     TEMPLATE,
-    TIME_ZONES,
+    all_pairs,
     covering,
     files,
+    pairs,
 )
 
 _IN_A_CHECKOUT = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this tree is not a git checkout")
@@ -40,7 +41,9 @@ def _git(*arguments: str, given: str = "") -> list[str]:
     return [name for name in done.stdout.split("\0") if name]
 
 
-@pytest.mark.parametrize("path", files(TEMPLATE), ids=lambda path: path.relative_to(TEMPLATE).as_posix())
+@pytest.mark.parametrize(
+    "path", [*files(TEMPLATE), *files(PARTS)], ids=lambda path: path.relative_to(ROOT).as_posix()
+)
 def test_a_value_is_inserted_in_one_way_only(path: Path) -> None:
     """`<<` starts nothing but an answer: a shell's heredoc or Go's shift would vanish without a word."""
     text = path.read_text(encoding="utf-8")
@@ -59,6 +62,8 @@ def test_every_file_is_tracked() -> None:
     """The .gitignore in the template, which is live in this repository too, hides none of its files."""
     ours = [
         *files(TEMPLATE),
+        *files(PARTS),
+        ROOT / "local_extensions.py",
         *(path for path in files(HOOKS) if path.suffix == ".py"),
         ROOT / "cookiecutter.json",
     ]
@@ -85,9 +90,8 @@ def test_a_hook_needs_nothing_installed(path: Path) -> None:
 
 def test_every_question_says_what_it_asks() -> None:
     """Each question has a prompt, each choice of it too, and no prompt asks for nothing."""
-    questions = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
-    prompts = questions["__prompts__"]
-    asked = {key: value for key, value in questions.items() if not key.startswith("_")}
+    prompts = QUESTIONS["__prompts__"]
+    asked = {key: value for key, value in QUESTIONS.items() if not key.startswith("_")}
     assert set(prompts) == set(asked)
     for key, value in asked.items():
         if isinstance(value, list):
@@ -96,15 +100,24 @@ def test_every_question_says_what_it_asks() -> None:
 
 def test_every_question_is_checked(hook: object) -> None:
     """No answer reaches a file unchecked."""
-    questions = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
-    assert set(hook.CHECKS) == {key for key in questions if not key.startswith("_")}  # type: ignore[attr-defined]
+    assert set(hook.CHECKS) == {key for key in QUESTIONS if not key.startswith("_")}  # type: ignore[attr-defined]
 
 
-def test_the_baked_set_covers_every_pair() -> None:
-    """The repositories that these tests look at hold every two values of two choices together."""
-    choices = {"registry": REGISTRIES, "license": LICENSES, "builder": BUILDERS, "time_zones": TIME_ZONES}
-    questions = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
-    assert {key for key, value in questions.items() if isinstance(value, list | bool)} == set(choices)
-    for one, other in itertools.combinations(choices, 2):
-        met = {(answers[one], answers[other]) for answers in covering()}
-        assert met == set(itertools.product(choices[one], choices[other]))
+def test_the_baked_set_covers_every_pair(record_property: Callable[[str, object], None]) -> None:
+    """The repositories that these tests look at hold every two choices together; the count is printed."""
+    met = set().union(*map(pairs, covering()))
+    text = f"{len(met)} of {len(all_pairs())} pairs of {len(CHOICES)} questions in {len(covering())} bakes"
+    record_property("pairs", text)
+    sys.stdout.write(f"{text}\n")
+    assert met == all_pairs()
+
+
+def test_every_choice_has_its_folder() -> None:
+    """Each folder of choices is laid over the repository by some answer, and each answer finds its own."""
+    spec = importlib.util.spec_from_file_location("post_gen_project", HOOKS / "post_gen_project.py")
+    assert spec is not None
+    assert spec.loader is not None
+    post = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(post)
+    wanted = {name for answers in covering() for name, _ in post.chosen({"project": "x", **answers})}
+    assert {path.name for path in (TEMPLATE / post.CHOICES).iterdir()} == wanted - {"license-none"}

@@ -17,6 +17,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"<< cookiecutter.module >>/internal/buildinfo"
 )
 
 const (
@@ -24,6 +26,9 @@ const (
 	defaultAddress  = ":8080"
 	shutdownTimeout = 10 * time.Second
 )
+
+// The linker sets these: see the Dockerfile.
+var commit, version, sourceDate string
 
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
@@ -50,9 +55,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return 2
 	}
 
-	from := readBuild()
+	from := buildinfo.Read(commit, version, sourceDate)
 	if *showVersion {
-		fmt.Fprintln(stdout, from)
+		fmt.Fprintln(stdout, name, from)
 		return 0
 	}
 
@@ -98,7 +103,7 @@ func serve(ctx context.Context, listener net.Listener, logger *slog.Logger, hand
 	return server.Shutdown(deadline)
 }
 
-func newHandler(from build) http.Handler {
+func newHandler(from buildinfo.Info) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, "Hello from %s.\n", name)

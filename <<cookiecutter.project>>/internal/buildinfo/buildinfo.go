@@ -1,4 +1,5 @@
-package main
+// Package buildinfo tells what a program was built from, and for what.
+package buildinfo
 
 import (
 	"fmt"
@@ -9,15 +10,8 @@ import (
 	"time"
 )
 
-// The linker sets these: see the Dockerfile.
-var (
-	commit     string
-	version    string
-	sourceDate string // seconds since 1970
-)
-
-// build is what the program was built from, and for what.
-type build struct {
+// Info is what a program was built from, and for what.
+type Info struct {
 	OS      string `json:"os"`
 	Arch    string `json:"arch"`
 	Variant string `json:"variant,omitempty"`
@@ -27,18 +21,18 @@ type build struct {
 	Go      string `json:"go"`
 }
 
-// String is the line that -version prints.
-func (b build) String() string {
-	platform := b.OS + "/" + b.Arch
-	if b.Variant != "" {
-		platform += "/" + b.Variant
+// String is the line that -version prints behind the program's name.
+func (i Info) String() string {
+	platform := i.OS + "/" + i.Arch
+	if i.Variant != "" {
+		platform += "/" + i.Variant
 	}
-	return fmt.Sprintf("%s %s (commit %s, %s, %s)", name, b.Version, b.Commit, platform, b.Go)
+	return fmt.Sprintf("%s (commit %s, %s, %s)", i.Version, i.Commit, platform, i.Go)
 }
 
-// readBuild joins what the linker was told with what the Go toolchain recorded, so that a plain
-// `go build` knows its commit too.
-func readBuild() build {
+// Read joins what the linker was told with what the Go toolchain recorded, so that a plain `go build`
+// knows its commit too. The date is in seconds since 1970; what is unknown is empty.
+func Read(commit, version, sourceDate string) Info {
 	settings := map[string]string{}
 	recorded := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -47,7 +41,7 @@ func readBuild() build {
 		}
 		recorded = first(info.Main.Version, recorded)
 	}
-	return build{
+	return Info{
 		OS:      runtime.GOOS,
 		Arch:    runtime.GOARCH,
 		Variant: variantOf(runtime.GOARCH, settings),

@@ -3,20 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"<< cookiecutter.module >>/internal/buildinfo"
 )
 
 func TestHandler(t *testing.T) {
-	handler := newHandler(build{OS: "linux", Arch: "arm", Variant: "v7", Commit: "abc", Version: "1.2.3"})
+	handler := newHandler(buildinfo.Info{OS: "linux", Arch: "arm", Variant: "v7", Commit: "abc", Version: "1.2.3"})
 	tests := []struct {
 		method, path string
 		status       int
@@ -126,47 +126,29 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 	}
 }
 
-func TestReadBuild(t *testing.T) {
-	commit, version, sourceDate = "0123abc", "1.2.3", "86400"
-	t.Cleanup(func() { commit, version, sourceDate = "", "", "" })
-	got := readBuild()
-	if got.OS != runtime.GOOS || got.Arch != runtime.GOARCH || got.Go != runtime.Version() {
-		t.Errorf("got %+v", got)
+func FuzzHandler(f *testing.F) {
+	for _, path := range []string{"/", "/healthz", "/version", "//", "/../version", "/%2e"} {
+		f.Add("GET", path)
 	}
-	if got.Commit != "0123abc" || got.Version != "1.2.3" || got.Date != "1970-01-02T00:00:00Z" {
-		t.Errorf("got %+v", got)
-	}
-	if _, err := json.Marshal(got); err != nil {
-		t.Error(err)
-	}
+	handler := newHandler(buildinfo.Info{})
+	f.Fuzz(func(t *testing.T, method, path string) {
+		request, err := http.NewRequest(method, "http://localhost"+path, nil)
+		if err != nil {
+			t.Skip("no such request can be sent")
+		}
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		if recorder.Code >= http.StatusInternalServerError {
+			t.Errorf("%s %q: got %d", method, path, recorder.Code)
+		}
+	})
 }
 
-func TestBuildString(t *testing.T) {
-	got := build{OS: "linux", Arch: "arm", Variant: "v6", Commit: "abc", Version: "1.2.3", Go: "go1"}.String()
-	if want := name + " 1.2.3 (commit abc, linux/arm/v6, go1)"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestVariantOf(t *testing.T) {
-	tests := []struct{ arch, key, value, want string }{
-		{"arm", "GOARM", "7", "v7"},
-		{"arm", "GOARM", "5,softfloat", "v5"},
-		{"arm", "", "", ""},
-		{"amd64", "GOAMD64", "v1", ""},
-		{"amd64", "GOAMD64", "v3", "v3"},
-		{"amd64", "", "", ""},
-		{"arm64", "GOARM64", "v8.0", ""},
-		{"arm64", "GOARM64", "v8.2,lse", "v8.2"},
-		{"arm64", "GOARM64", "v9.0", "v9"},
-		{"riscv64", "GORISCV64", "rva20u64", ""},
-	}
-	for _, test := range tests {
-		t.Run(test.arch+" "+test.value, func(t *testing.T) {
-			got := variantOf(test.arch, map[string]string{test.key: test.value})
-			if got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-		})
+func BenchmarkHandler(b *testing.B) {
+	handler := newHandler(buildinfo.Info{})
+	request := httptest.NewRequest(http.MethodGet, "/version", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		handler.ServeHTTP(httptest.NewRecorder(), request)
 	}
 }

@@ -1,0 +1,48 @@
+"""Tasks that check the program, and build, verify and push its image.
+
+`invoke --list` shows them.
+"""
+
+import shutil
+from pathlib import Path
+
+from gopherwhale.tasks import namespace
+from invoke import Context, Exit, task
+
+STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+GOVULNCHECK = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
+
+
+@task
+def test(context: Context) -> None:
+    """Run the tests in any order, with the race detector if there is a C compiler."""
+    race = " -race" if go_env(context, "CGO_ENABLED") == "1" else ""
+    context.run(f"go test{race} -shuffle=on ./...")
+
+
+@task
+def lint(context: Context) -> None:
+    """Check the format, go.mod, and what go vet and staticcheck find."""
+    beside = Path(go_env(context, "GOROOT"), "bin", "gofmt")
+    gofmt = f'"{beside}"' if beside.exists() else shutil.which("gofmt") or "gofmt"
+    if names := context.run(f"{gofmt} -s -l .", hide="out").stdout:
+        raise Exit(f"not as gofmt writes it:\n{names}")
+    context.run("go mod tidy -diff")
+    context.run("go vet ./...")
+    context.run(f"go run {STATICCHECK} ./...", env={"GOTOOLCHAIN": "auto"})
+
+
+@task
+def vuln(context: Context) -> None:
+    """Look for known vulnerabilities in what the program calls."""
+    context.run(f"go run {GOVULNCHECK} ./...", env={"GOTOOLCHAIN": "auto"})
+
+
+def go_env(context: Context, name: str) -> str:
+    """Ask the go command for one of its settings."""
+    return context.run(f"go env {name}", hide=True).stdout.strip()
+
+
+ns = namespace()
+for each in (test, lint, vuln):
+    ns.add_task(each)

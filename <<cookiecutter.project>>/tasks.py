@@ -1,3 +1,0 @@
-from gopherwhale.tasks import namespace
-
-ns = namespace()

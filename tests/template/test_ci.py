@@ -1,0 +1,168 @@
+"""The workflows that the template makes, for every two choices together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.template.conftest import Baked
+
+_WORKFLOW = ".github/workflows/image.yaml"
+_PINNED = re.compile(r"[a-z-]+(/[a-z-]+){1,2}@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+_SECRETS = {
+    "ghcr": {"GITHUB_TOKEN"},
+    "dockerhub": {"DOCKERHUB_USER", "DOCKERHUB_TOKEN"},
+    "ecr": {"AWS_ROLE"},
+    "other": {"REGISTRY_USER", "REGISTRY_TOKEN"},
+}
+_VARIABLES = {**_SECRETS, "ghcr": _SECRETS["other"], "ecr": {"AWS_ROLE_ARN"}}
+
+
+def workflow(folder: Path) -> dict[Any, Any]:
+    document = yaml.safe_load((folder / _WORKFLOW).read_text(encoding="utf-8"))
+    assert isinstance(document, dict)
+    return document
+
+
+def test_zizmor_is_content(bakes: tuple[Baked, ...], tool: Callable[..., str]) -> None:
+    """Workflow and dependabot's configuration have no finding of zizmor's default persona."""
+    folders = [folder for folder, answers in bakes if answers["ci"] != "gitlab"]
+    arguments = ("--offline", "--quiet", "--format=json", "--strict-collection")
+    assert tool("zizmor", *arguments, *folders, cwd=folders[0]).strip() == "[]"
+
+
+def test_every_action_is_pinned(baked: Baked) -> None:
+    """Each action stands at a commit, with the version that the commit is of beside it."""
+    folder, answers = baked
+    if answers["ci"] == "gitlab":
+        return
+    text = (folder / _WORKFLOW).read_text(encoding="utf-8")
+    used = re.findall(r"uses: (.*)", text)
+    assert used
+    assert [
+        line
+        for line in used
+        if not re.fullmatch(r"[a-z-]+(/[a-z-]+){1,2}@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+    ] == []
+    names = {(line.partition("@")[0], line) for line in used}
+    assert len(names) == len({line.partition("@")[0] for line in used}), "one action in two versions"
+
+
+def test_the_workflow_has_no_more_rights_than_it_needs(baked: Baked) -> None:
+    """Everything reads the sources only; the job that pushes may do what its registry takes, and no more."""
+    folder, answers = baked
+    if answers["ci"] == "gitlab":
+        return
+    document = workflow(folder)
+    assert document["permissions"] == {"contents": "read"}
+    more = {"ghcr": {"packages": "write"}, "ecr": {"id-token": "write"}}.get(answers["registry"])
+    for name, job in document["jobs"].items():
+        pushes = "secrets." in str(job)
+        assert job.get("permissions") == (more and {"contents": "read", **more} if pushes else None), name
+        assert job["timeout-minutes"] <= 60
+        checkouts = [step for step in job["steps"] if "actions/checkout" in step.get("uses", "")]
+        assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_the_workflow_pushes_no_pull_request(baked: Baked) -> None:
+    """A pull request is verified without a secret; what lands on the branch or is tagged is pushed."""
+    folder, answers = baked
+    if answers["ci"] == "gitlab":
+        return
+    document = workflow(folder)
+    # YAML 1.1 reads the key `on` as true.
+    events = {"push": {"branches": ["main"], "tags": ["v*"]}, "pull_request": None}
+    if answers["weekly"] == "yes":
+        events["schedule"] = [{"cron": "23 4 * * 1"}]  # type: ignore[assignment]
+    assert document[True] == events
+    jobs = document["jobs"]
+    secret = {name for name, job in jobs.items() if "secrets." in str(job)}
+    assert all(jobs[name]["if"] == "github.event_name != 'pull_request'" for name in secret)
+    assert jobs["verify"]["if"] == "github.event_name == 'pull_request'"
+    assert "verify" not in secret
+    assert set(re.findall(r"secrets\.([A-Z_]+)", str(jobs))) == _SECRETS[answers["registry"]]
+    commands = [step["run"] for step in jobs["push"]["steps"] if "run" in step]
+    push = "invoke docker.push" if answers["runner"] == "invoke" else "nox -s docker-push"
+    assert push in commands
+    weekly = [command for command in commands if "--tag latest" in command]
+    assert bool(weekly) == (answers["weekly"] == "yes")
+
+
+def test_a_pipeline_pushes_no_merge_request(baked: Baked) -> None:
+    """On GitLab it is the same: a job that pushes runs for a push alone, one that is weekly by a schedule."""
+    folder, answers = baked
+    if answers["ci"] != "gitlab":
+        return
+    document = yaml.safe_load((folder / ".gitlab-ci.yml").read_text(encoding="utf-8"))
+    jobs = {name: job for name, job in document.items() if isinstance(job, dict) and "script" in job}
+    rules = {name: [rule["if"] for rule in job["rules"]] for name, job in jobs.items()}
+    source = "$CI_PIPELINE_SOURCE"
+    expected = {
+        "check": [f'{source} != "schedule"'],
+        "verify": [f'{source} == "merge_request_event"'],
+        "push": [f'{source} == "push"'],
+    }
+    if answers["weekly"] == "yes":
+        expected["weekly"] = [f'{source} == "schedule"']
+    assert rules == expected
+    named = set(re.findall(r"\$([A-Z_]+)", str([jobs["push"], jobs.get("weekly")])))
+    theirs = {name for name in named if not name.startswith(("CI_", "AWS_TOKEN", "AWS_WEB", "GOPHERWHALE_"))}
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert theirs == _VARIABLES[answers["registry"]] - {"AWS_ROLE_ARN"}
+    assert all(f"`{name}`" in readme for name in _VARIABLES[answers["registry"]])
+
+
+def test_the_secrets_are_explained(baked: Baked) -> None:
+    """README names each secret that somebody must set."""
+    folder, answers = baked
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    names = (_VARIABLES if answers["ci"] == "gitlab" else _SECRETS)[answers["registry"]]
+    for name in names - {"GITHUB_TOKEN"}:
+        assert f"| `{name}` |" in text
+
+
+def test_no_name_gets_near_a_shell(baked: Baked) -> None:
+    """No expression stands in a command, so a branch called `$(reboot)` stays a name."""
+    folder, answers = baked
+    if answers["ci"] == "gitlab":
+        return
+    for job in workflow(folder)["jobs"].values():
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", "")
+            assert "shell" not in step
+
+
+def test_the_caches_are_kept(baked: Baked) -> None:
+    """What Go compiled and downloaded is kept between runs, in a folder that git and Docker do not see."""
+    folder, answers = baked
+    assert ".cache" in (folder / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "/.cache/" in (folder / ".gitignore").read_text(encoding="utf-8").splitlines()
+    if answers["ci"] == "gitlab":
+        return
+    for name, job in workflow(folder)["jobs"].items():
+        steps = list(map(str, job["steps"]))
+        order = ["cache/restore", "cache/save"]
+        if name != "check":
+            task = "docker-" if answers["runner"] != "invoke" else "invoke docker."
+            order[1:1] = [
+                "--target fill",
+                f": '{'nox -s ' if task == 'docker-' else ''}{task}",
+                "--target keep",
+            ]
+        places = [next(n for n, step in enumerate(steps) if text in step) for text in order]
+        assert places == sorted(places)
+        assert "github.ref_type == 'branch'" in job["steps"][places[0]]["if"], "a release trusts no cache"
+
+
+def test_dependabot_watches_all(baked: Baked) -> None:
+    """Actions, Go modules, the base image and the Python packages are kept up to date."""
+    folder, answers = baked
+    if answers["ci"] == "gitlab":
+        return
+    document = yaml.safe_load((folder / ".github/dependabot.yml").read_text(encoding="utf-8"))
+    found = {update["package-ecosystem"] for update in document["updates"]}
+    assert found == {"github-actions", "gomod", "docker", "pip"}
