@@ -93,11 +93,10 @@ def bake(folder: Path, **answers: str) -> Path:
     made = cookiecutter(
         str(_REPOSITORY),
         no_input=True,
-        extra_context=answers,
+        # What comes next the demo says itself.
+        extra_context={"_greeting": "no", **answers},
         output_dir=str(folder),
         config_file=str(own / "config.yaml"),
-        # The demo says itself what comes next.
-        extra_context={"_greeting": "no"},
     )
     return Path(made)
 
