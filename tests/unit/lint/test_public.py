@@ -10,7 +10,7 @@ from gopherwhale.lint.linter import lint
 from gopherwhale.lint.view import Surroundings
 from gopherwhale.platforms import parse_many
 from gopherwhale.settings import load
-from tests.template.baking import BUILDERS, bake
+from tests.template.baking import CHOICES, bake
 
 UNWANTED = {"dockerignore-git": ".git", "dockerignore-dist": "dist"}
 
@@ -122,7 +122,7 @@ def test_good_patterns_have_no_finding(name: str) -> None:
     assert [(one.line, one.code) for one in lint("Dockerfile", GOOD[name], around).findings] == []
 
 
-@pytest.mark.parametrize("builder", BUILDERS)
+@pytest.mark.parametrize("builder", CHOICES["builder"])
 @pytest.mark.parametrize("time_zones", ["no", "yes"])
 def test_the_template_has_no_finding(tmp_path: Path, builder: str, time_zones: str) -> None:
     """What we hand out is clean in every variant, for every platform that Go builds."""
