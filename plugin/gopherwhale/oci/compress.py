@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, Literal
+from importlib.metadata import version
+from typing import Final, Literal
 
 from gopherwhale.oci.documents import OCI_LAYER
 
 Compression = Literal["gzip", "zstd"]
-# Level 4 takes a third of the time of level 6 for Go's binaries and gives 1 % more bytes.
-_GZIP_LEVEL: Final = 4
+# libdeflate's level 3 gives as many bytes for Go's binaries as zlib's level 4, in a third of its time.
+_GZIP_LEVEL: Final = 3
 _ZSTD_LEVEL: Final = 3
 BLOCK: Final = 1024 * 1024
-_WINDOW: Final = 32 * 1024
-# RFC 1952: deflate, no flags, no time, no hint, and no operating system, or each would show its own.
-_GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 def media_type(compression: Compression) -> str:
@@ -33,12 +29,12 @@ def facts(compression: Compression) -> list[object]:
         import zstandard  # noqa: PLC0415
 
         return ["zstd", _ZSTD_LEVEL, zstandard.ZSTD_VERSION]
-    return ["gzip", _GZIP_LEVEL, BLOCK, zlib.ZLIB_RUNTIME_VERSION]
+    return ["gzip", _GZIP_LEVEL, BLOCK, version("deflate")]
 
 
 def compress(
     pieces: Iterable[bytes], compression: Compression, pool: ThreadPoolExecutor, see: Callable[[bytes], None]
-) -> Iterator[bytes]:
+) -> Iterator[bytes | bytearray]:
     """Compress a stream in constant memory.
 
     Args:
@@ -78,28 +74,19 @@ def _zstd(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _gzip(blocks: Iterable[bytes], pool: ThreadPoolExecutor) -> Iterator[bytes]:
-    """Gzip blocks side by side, each primed with the end of the one before, as pigz does.
+def _gzip(blocks: Iterable[bytes], pool: ThreadPoolExecutor) -> Iterator[bytes | bytearray]:
+    """Gzip blocks side by side, each a member of its own (RFC 1952, section 2.2: members follow each other).
 
-    The bytes do not depend on how many threads there are; a reader sees one ordinary gzip member.
+    The bytes do not depend on how many threads there are.
     """
-    yield _GZIP_HEADER
-    checksum, size, window = 0, 0, b""
-    waiting: deque[Future[bytes]] = deque()
+    import deflate  # noqa: PLC0415 -- a run whose layers are all known pays nothing for it
+
+    waiting: deque[Future[bytearray]] = deque()
     # Enough to keep the cores busy, few enough to hold a layer of any size in a few megabytes.
     limit = 2 * (os.cpu_count() or 1)
     for block in blocks:
-        waiting.append(pool.submit(_deflate, block, window))
-        checksum, size, window = zlib.crc32(block, checksum), size + len(block), block[-_WINDOW:]
+        waiting.append(pool.submit(deflate.gzip_compress, block, _GZIP_LEVEL))
         if len(waiting) >= limit:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
-    # An empty last block with the final bit, then RFC 1952's trailer.
-    yield b"\x03\x00" + struct.pack("<II", checksum, size & 0xFFFFFFFF)
-
-
-def _deflate(block: bytes, window: bytes) -> bytes:
-    options: Mapping[str, Any] = {"zdict": window} if window else {}
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, **options)
-    return packer.compress(block) + packer.flush(zlib.Z_SYNC_FLUSH)

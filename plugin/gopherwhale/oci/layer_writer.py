@@ -1,8 +1,8 @@
 """Layers written deterministically: a tar of sorted entries, gzipped in parallel, straight into a layout.
 
 A layer's bytes depend on its content alone: every time is 1970-01-01, so that the same certificates are the
-same layer in every release. The compressed bytes depend on the zlib that is linked in as well, the digest
-of the unpacked tar (the diff_id) does not.
+same layer in every release. The compressed bytes depend on the release of libdeflate or zstd as well, the
+digest of the unpacked tar (the diff_id) does not.
 """
 
 from __future__ import annotations
