@@ -128,7 +128,10 @@ class ImageSettings(BaseModel):
     cache_from: Lines = Field((), description="BuildKit caches to read")
     cache_to: str = Field("", description="the BuildKit cache to write")
     provenance: bool = Field(default=False, description="attach BuildKit's provenance")
-    sbom: bool = Field(default=False, description="attach BuildKit's SBOM")
+    sbom: bool = Field(
+        default=False,
+        description="attach an SBOM: BuildKit's, or the go engine's",
+    )
     tags: Words = Field(("auto",), description="tags: `auto` and templates as nightly-{date}")
     labels: Table = Field({}, description="labels of the image's config")
     annotations: Table = Field({}, description="annotations of the index and of each manifest")

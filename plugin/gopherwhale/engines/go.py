@@ -94,7 +94,8 @@ class GoEngine:
                     say=one_at_a_time(say),
                 )
                 done = go_run.side_by_side(run)
-                root = put_index(writer, [one.manifest for one in done], annotations)
+                attached = [one.attestation for one in done if one.attestation]
+                root = put_index(writer, [*(one.manifest for one in done), *attached], annotations)
                 run.cache.save()
         except OSError as error:
             raise UsageError(

@@ -66,6 +66,7 @@ class Made:
     """One platform's image, and what it took."""
 
     manifest: Descriptor
+    attestation: Descriptor | None
     work: PlatformWork
 
 
@@ -161,7 +162,8 @@ def _platform(
             lock=run.lock,
         )
     )
-    parts = [*common, _binaries(run, folder, platform)]
+    files = _binaries(run, folder, platform)
+    parts = [*common, _binary_part(run, platform, files)]
     fetched = fetching.result()
     manifest = put_image(
         run.writer,
@@ -178,7 +180,21 @@ def _platform(
     work = PlatformWork(
         platform=platform, cached=sum(reused), built=len(reused) - sum(reused), seconds=seconds
     )
-    return Made(manifest=manifest, work=work)
+    return Made(manifest=manifest, attestation=_attestation(run, manifest, files, base), work=work)
+
+
+def _attestation(
+    run: Run, manifest: Descriptor, files: Mapping[str, Path], base: BaseImage | None
+) -> Descriptor | None:
+    if not run.image.settings.sbom:
+        return None
+    from gopherwhale.engines.attesting import attest, read_program  # noqa: PLC0415 -- off by default
+
+    programs = tuple(
+        read_program(run.program, file, f"/{path}", run.environment) for path, file in files.items()
+    )
+    digest = base.digest if base else ""
+    return attest(run.image, manifest, programs, run.writer, run.annotations, digest)
 
 
 def _process(recipe: Recipe, platform: Platform) -> Process:
@@ -194,8 +210,9 @@ def _fetch_base(run: Run, base: BaseImage | None) -> list[bool]:
     return [run.base.copy_layer(layer, run.writer) for layer in base.layers]
 
 
-def _binaries(run: Run, folder: Path, platform: Platform) -> Part:
-    entries = []
+def _binaries(run: Run, folder: Path, platform: Platform) -> dict[str, Path]:
+    """The binaries that Go left, by their place in the image."""
+    found = {}
     suffix = windows.SUFFIX if platform.os == windows.WINDOWS else ""
     for binary in run.recipe.binaries:
         file = folder / f"{binary.name}{suffix}"
@@ -205,7 +222,12 @@ def _binaries(run: Run, folder: Path, platform: Platform) -> Part:
                 hint=f"is {binary.package} a main package, and do the settings' flags let Go write it?",
             )
         path = binary.path.lstrip("/").removesuffix(suffix) + suffix
-        entries.append(Entry(path=path, content=file, mode=0o755))
+        found[path] = file
+    return found
+
+
+def _binary_part(run: Run, platform: Platform, files: Mapping[str, Path]) -> Part:
+    entries = [Entry(path=path, content=file, mode=0o755) for path, file in files.items()]
     packages = " ".join(binary.package for binary in run.recipe.binaries)
     return _part(run, platform.os, entries, f"gopherwhale: go build {packages}")
 

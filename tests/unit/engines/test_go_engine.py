@@ -27,6 +27,7 @@ from tests.unit.test_plan import REVISION
 # Stands in for the go command: its "binary" says what it was told.
 _GO = """#!/bin/sh
 [ "$1" = env ] && { echo "$FAKE_GOROOT"; exit 0; }
+[ "$1" = version ] && { printf "$3: go1.2.3\\n$FAKE_MODULES"; exit 0; }
 echo "$GOARCH" >> "$FAKE_LOG"
 [ "$GOARCH" = "$FAKE_BROKEN" ] && { echo '# example.com/hello'; echo 'main.go:1: broken'; exit 1; }
 while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done
