@@ -61,13 +61,14 @@ class Authority:
         pair.certificate.write_bytes(
             self._sign(subject, key, days=days, hosts=hosts, issuer_key=key if self_signed else None)
         )
-        pair.key.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+        pair.key.write_bytes(_pem(key))
+        return pair
+
+    def signer(self) -> Pair:
+        """A certificate that signs itself, as a registry wants it in its `rootcertbundle`."""
+        pair = Pair(certificate=self._folder / "signer.pem", key=self._folder / "signer.key")
+        pair.certificate.write_bytes(self.certificate.read_bytes())
+        pair.key.write_bytes(_pem(self._key))
         return pair
 
     def _sign(
@@ -99,6 +100,12 @@ class Authority:
                 x509.SubjectAlternativeName([_general(host) for host in hosts]), critical=False
             )
         return builder.sign(issuer_key or self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _general(host: str) -> x509.GeneralName:
