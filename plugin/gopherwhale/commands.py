@@ -70,13 +70,16 @@ _INSECURE: Final = Flag(
     help="a registry host to reach over plain HTTP (repeatable)",
     setting="insecure",
 )
-_BUILD: Final = (
-    _IMAGE,
+_TARGET: Final = (
     Flag(
         name="platform", kind="list", help="a platform, a list or a preset (repeatable)", setting="platforms"
     ),
     Flag(name="repository", kind="text", help="registry/name to push to", setting="repository"),
     Flag(name="tag", kind="list", help="a tag, instead of those of git (repeatable)", setting="tags"),
+)
+_BUILD: Final = (
+    _IMAGE,
+    *_TARGET,
     Flag(name="engine", kind="text", help="what builds: auto, buildx or go", setting="engine"),
     Flag(name="builder", kind="text", help="a buildx builder", setting="builder"),
     Flag(
@@ -89,6 +92,36 @@ _BUILD: Final = (
         setting="locked",
     ),
     _FORMAT,
+)
+
+_TAG_RULES: Final = (
+    Flag(
+        name="if-unmoved",
+        kind="switch",
+        help="move no tag that somebody else moved meanwhile",
+        setting="if_unmoved",
+    ),
+    Flag(
+        name="overwrite-tags",
+        kind="switch",
+        help="let a version's tag become another image",
+        setting="overwrite_tags",
+    ),
+)
+_TAGGING: Final = (
+    Flag(
+        name="also-push-to",
+        kind="list",
+        help="a further registry/name for the same tags (repeatable)",
+        setting="also_push_to",
+    ),
+    *_TAG_RULES,
+    Flag(
+        name="allow-dirty",
+        kind="switch",
+        help="push a tree with uncommitted changes",
+        setting="allow_dirty",
+    ),
 )
 
 COMMANDS: Final = (
@@ -164,34 +197,48 @@ COMMANDS: Final = (
         flags=(
             *_BUILD,
             _INSECURE,
-            Flag(
-                name="also-push-to",
-                kind="list",
-                help="a further registry/name for the same tags (repeatable)",
-                setting="also_push_to",
-            ),
             Flag(name="layout", kind="text", help="push the image of this layout, verified; build nothing"),
+            Flag(name="untagged", kind="switch", help="push by digest alone; docker.merge tags the whole"),
             Flag(name="dry-run", kind="switch", help="build, verify, show what would be sent; send nothing"),
-            Flag(
-                name="if-unmoved",
-                kind="switch",
-                help="move no tag that somebody else moved meanwhile",
-                setting="if_unmoved",
-            ),
-            Flag(
-                name="overwrite-tags",
-                kind="switch",
-                help="let a version's tag become another image",
-                setting="overwrite_tags",
-            ),
-            Flag(
-                name="allow-dirty",
-                kind="switch",
-                help="push a tree with uncommitted changes",
-                setting="allow_dirty",
-            ),
+            *_TAGGING,
         ),
-        own=("layout", "dry_run"),
+        own=("layout", "dry_run", "untagged"),
+    ),
+    Command(
+        name="merge",
+        summary="Make one image of untagged pushes; tags move last.",
+        function="merging:merge",
+        flags=(
+            Flag(name="receipt", kind="words", help="receipts of `docker.push --untagged`, or their folders"),
+            _IMAGE,
+            *_TARGET,
+            _INSECURE,
+            *_TAGGING,
+            _FORMAT,
+        ),
+        own=("receipt",),
+    ),
+    Command(
+        name="copy",
+        summary="Promote an image by digest to other places, verified.",
+        function="copying:copy",
+        flags=(
+            Flag(
+                name="place",
+                kind="words",
+                help="the source as of verify-arch, then one reference or more to copy it to",
+            ),
+            Flag(
+                name="expect",
+                kind="text",
+                help="the platforms that must be there (else those that the image declares)",
+            ),
+            Flag(name="referrers", kind="switch", help="copy what refers to it too: signatures, SBOMs"),
+            _INSECURE,
+            *_TAG_RULES,
+            _FORMAT,
+        ),
+        own=("place", "expect", "referrers"),
     ),
     Command(
         name="login",

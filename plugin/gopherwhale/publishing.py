@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gopherwhale.errors import UsageError
@@ -16,6 +17,7 @@ from gopherwhale.errors import UsageError
 from gopherwhale.oci.documents import encode  # noqa: TID251
 from gopherwhale.oci.files import write_atomically  # noqa: TID251
 from gopherwhale.oci.layout import Layout  # noqa: TID251
+from gopherwhale.oci.source import ImageSource  # noqa: TID251
 from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251
 from gopherwhale.unfinished import Notes  # noqa: TID251
 
@@ -29,8 +31,12 @@ RECEIPT: Final = "receipt.json"
 Say = Callable[[str], None]
 
 
-def check_may_push(plan: Plan) -> None:
+def check_may_push(plan: Plan, *, untagged: bool = False) -> None:
     """Refuse a push that could not be repeated or has nowhere to go, before anything is built.
+
+    Args:
+        plan: Of the run.
+        untagged: No tag is to be moved.
 
     Raises:
         UsageError: The tree is dirty, or an image has no repository or no tag.
@@ -47,7 +53,7 @@ def check_may_push(plan: Plan) -> None:
                 f"the image {image.name!r} has no repository to be pushed to",
                 hint='set `repository = "registry/name"` in gopherwhale.toml, or give --repository',
             )
-        if not image.tags:
+        if not image.tags and not untagged:
             raise UsageError(
                 f"the image {image.name!r} has no tag",
                 hint="commit first (tags come from git), or give --tag",
@@ -89,7 +95,8 @@ class Publication:
     image: ImagePlan
     plan: Plan
     brought: Brought
-    notes: Notes
+    notes: Notes | None
+    receipt: Path
 
     def finish(self) -> PushResult:
         """Move its tags and write the receipt.
@@ -99,22 +106,28 @@ class Publication:
             UsageError: The image is published, and the receipt cannot be written.
         """
         result = self.brought.tag()
-        receipt = self.image.layout / RECEIPT
+        document = receipt_of(self.image, self.plan, result, datetime.now(UTC))
         try:
-            write_atomically(
-                receipt, encode(receipt_of(self.image, self.plan, result, datetime.now(UTC))) + b"\n"
-            )
-            self.notes.end()
+            self.receipt.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.receipt, encode(document) + b"\n")
+            if self.notes:
+                self.notes.end()
         except OSError as error:
             raise UsageError(
-                f"{result.repository}@{result.digest} is pushed and tagged, but {receipt} cannot be written:"
-                f" {error.strerror or error}"
+                f"{result.repository}@{result.digest} is pushed and tagged, but {self.receipt} cannot be"
+                f" written: {error.strerror or error}"
             ) from None
         return result
 
 
 def publish(
-    image: ImagePlan, plan: Plan, client: RegistryClient, say: Say, unmoved: Mapping[str, str] | None = None
+    image: ImagePlan,
+    plan: Plan,
+    client: RegistryClient,
+    say: Say,
+    unmoved: Mapping[str, str] | None = None,
+    *,
+    merged: ImageSource | None = None,
 ) -> Publication:
     """Bring an image's layout, as it is, to its repositories; `finish` tags it.
 
@@ -124,6 +137,7 @@ def publish(
         client: The registry client.
         say: Takes lines of progress.
         unmoved: What `tags_now` said.
+        merged: What is brought in place of a layout: an index over images that a registry has already.
 
     Raises:
         RegistryError: A registry failed; no tag has moved.
@@ -131,7 +145,7 @@ def publish(
     """
     from gopherwhale.oci.push import Choices, TagRules, bring  # noqa: PLC0415, TID251
 
-    notes = Notes.begin(image, plan)
+    notes = None if merged else Notes.begin(image, plan)
     first, *also = image.repositories
     before = plan.images[: plan.images.index(image)] if image in plan.images else ()
     choices = Choices(
@@ -139,10 +153,17 @@ def publish(
         jobs=plan.push.jobs,
         rules=TagRules(overwrite=plan.push.overwrite_tags, unmoved=unmoved),
         lenders=tuple(place for other in before for place in other.repositories),
-        note=notes.done,
+        **({"note": notes.done} if notes else {}),
     )
-    brought = bring(Layout(image.layout), first, image.tags, client=client, say=say, choices=choices)
-    return Publication(image=image, plan=plan, brought=brought, notes=notes)
+    source = merged or Layout(image.layout)
+    brought = bring(source, first, image.tags, client=client, say=say, choices=choices)
+    receipt = merged_receipt(image) if merged else image.layout / RECEIPT
+    return Publication(image=image, plan=plan, brought=brought, notes=notes, receipt=receipt)
+
+
+def merged_receipt(image: ImagePlan) -> Path:
+    """Where the receipt of a merged image is: it has no layout."""
+    return image.layout.parent / f"{image.name}.merged.json"
 
 
 def receipt_of(image: ImagePlan, plan: Plan, result: PushResult, now: datetime) -> dict[str, Any]:

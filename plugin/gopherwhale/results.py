@@ -13,7 +13,6 @@ from gopherwhale.oci.layout import Layout, walk
 from gopherwhale.pipeline import Built
 from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform
-from gopherwhale.publishing import RECEIPT
 
 if TYPE_CHECKING:
     from gopherwhale.oci.push import PushResult
@@ -132,22 +131,23 @@ def survey_document(content: Content, present: Sequence[Presence]) -> dict[str, 
     }
 
 
-def pushed_table(image: ImagePlan, result: PushResult, console: Console) -> str:
-    """What a push published: each tag and the digest it points at."""
-    rows = [(tag.reference, tag.digest) for tag in result.tags]
+def pushed_table(image: ImagePlan, result: PushResult, console: Console, receipt: Path) -> str:
+    """What a push published: each tag and the digest it points at, or the digest alone."""
+    untagged = [(f"{result.repository}@{result.digest}", result.digest)]
+    rows = [(tag.reference, tag.digest) for tag in result.tags] or untagged
     sent = f"{result.blobs_sent} blobs sent ({human_size(result.bytes_sent)})"
     moved = f"{sent}, {result.blobs_present} there already"
-    title = f"{image.name}: pushed in {result.seconds:.1f} s, {moved}; receipt {image.layout / RECEIPT}"
-    return console.table(("tag", "digest"), rows, title=title)
+    title = f"{image.name}: pushed in {result.seconds:.1f} s, {moved}; receipt {receipt}"
+    return console.table(("tag" if result.tags else "without a tag", "digest"), rows, title=title)
 
 
-def pushed_document(image: ImagePlan, result: PushResult) -> dict[str, Any]:
+def pushed_document(result: PushResult, receipt: Path) -> dict[str, Any]:
     """The same for machines; the receipt says all of it."""
     return {
         "repository": result.repository,
         "also": list(result.also),
         "tags": [tag.reference for tag in result.tags],
-        "receipt": str(image.layout / RECEIPT),
+        "receipt": str(receipt),
         "blobs_sent": result.blobs_sent,
         "blobs_present": result.blobs_present,
         "bytes_sent": result.bytes_sent,

@@ -25,6 +25,7 @@ from tests.engine.guarded import IDENTITY, PASSWORD, USER, Guarded, docker_confi
 from tests.engine.guarded import registry as guarded_registry
 from tests.faults.proxy import Fault, Proxy, Reply, Request, proxying
 from tests.servers.recording import Recording, recording
+from tests.servers.recording import Reply as Answer
 from tests.unit.oci.images import make_layout
 
 pytestmark = pytest.mark.engine
@@ -209,8 +210,8 @@ def test_16_the_registrys_certificate_decides(
 
 @pytest.fixture
 def elsewhere() -> Iterator[Recording]:
-    """Another port, which keeps what it is sent."""
-    with recording() as server:
+    """Another port, which keeps what it is sent and refuses it."""
+    with recording(lambda _asked: Answer(status=403)) as server:
         yield server
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from gopherwhale import engines, pipeline, platforms, results, settings
+from gopherwhale import engines, pipeline, platforms, receipts, results, settings
 from gopherwhale.app.bases import registry_opener
 from gopherwhale.app.linting import refuse_unless_clean
 from gopherwhale.app.request import Request, resolve
@@ -69,6 +69,8 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
             f"{flag} writes one image, and there are several", hint="choose one with --image NAME"
         )
     done = list(zip(made.images, cross_build_all(choose(made.images, made, request), request), strict=True))
+    for image, built in done:
+        receipts.write_built(image, made, built.root.digest)
     if archive:
         write_archive(Layout(made.images[0].layout), request.start / archive)
     if docker_archive:

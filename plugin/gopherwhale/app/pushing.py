@@ -6,28 +6,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gopherwhale import pipeline, publishing, results, unfinished
+from gopherwhale import pipeline, publishing, receipts, results, unfinished
 from gopherwhale.app.building import choose, cross_build_all
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
+from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.pipeline import Built, Engine
 from gopherwhale.plan import ImagePlan, Plan
 from gopherwhale.verify.report import render
 
 
-def push(request: Request, layout: str = "", *, dry_run: bool = False) -> ExitCode:
+def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged: bool = False) -> ExitCode:
     """Cross-build, verify, push the verified bytes, and move the tags last.
 
     Args:
         request: What was asked for.
         layout: A layout to push as it is, in place of a build.
         dry_run: Show what would be sent, and send nothing.
+        untagged: Push by digest and move no tag: `docker.merge` makes one image of such pushes.
     """
     _, made = resolve(request)
+    if untagged:
+        made = replace(made, images=tuple(replace(image, tags=()) for image in made.images))
     if layout:
         made = _with_layout(made, request.start / layout)
-    publishing.check_may_push(made)
+    publishing.check_may_push(made, untagged=untagged)
     console = request.console
     waiting = [image for image in made.images if not layout and not _goes_on(image, made, request)]
     chosen = choose(waiting, made, request)
@@ -41,9 +45,16 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False) -> ExitCo
         sent = [publishing.publish(image, made, client, console.say, unmoved) for image in made.images]
         pushed = [publication.finish() for publication in sent]
     done = list(zip(made.images, built, pushed, strict=True))
-    text = "\n".join(results.pushed_table(image, result, console) for image, _, result in done)
+    text = "\n".join(
+        results.pushed_table(image, result, console, image.layout / publishing.RECEIPT)
+        for image, _, result in done
+    )
     documents = [
-        {**results.built_document(image, b), **results.pushed_document(image, r)} for image, b, r in done
+        {
+            **results.built_document(image, built_one),
+            **results.pushed_document(result, image.layout / publishing.RECEIPT),
+        }
+        for image, built_one, result in done
     ]
     console.show(text, {"schema": 1, "images": documents})
     return ExitCode.GOOD
@@ -54,8 +65,9 @@ def _with_layout(plan: Plan, layout: Path) -> Plan:
         raise UsageError(
             "--layout is one image, and there are several here", hint="choose one with --image NAME"
         )
-    # Of which commit it is, nobody has said.
-    image = replace(plan.images[0], layout=layout, revision="")
+    # Of which commit it is, only its own receipt can say.
+    revision = receipts.built_revision(layout, Layout(layout).root.digest)
+    image = replace(plan.images[0], layout=layout, revision=revision)
     return replace(plan, images=(image,), revision=None)
 
 

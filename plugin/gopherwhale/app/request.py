@@ -45,18 +45,29 @@ def access_of(request: Request) -> Access:
     Raises:
         UsageError: A setting cannot be used.
     """
+    if not _says_anything(request):
+        try:
+            find_root(request.start)
+        except UsageError:
+            return Access()
+    return settings_of(request).access()
+
+
+def settings_of(request: Request) -> Settings:
+    """The settings of the repository here, or without one those of the environment and the flags.
+
+    Raises:
+        UsageError: A setting cannot be used.
+    """
+    from gopherwhale import settings  # noqa: PLC0415 -- settings cost pydantic
+
     try:
         root = find_root(request.start)
     except UsageError:
-        if not _says_anything(request):
-            return Access()
         root = request.start
-    from gopherwhale import settings  # noqa: PLC0415 -- settings cost pydantic
-
-    resolved = settings.load(
+    return settings.load(
         root, configuration=request.configuration, environment=request.environment, flags=request.flags
     )
-    return resolved.access()
 
 
 def _says_anything(request: Request) -> bool:

@@ -171,13 +171,18 @@ def put_index(
         manifests: In the order in which a reader shall look through them.
         annotations: For the index.
     """
+    return writer.put(index_document(manifests, annotations), OCI_INDEX)
+
+
+def index_document(manifests: Iterable[Descriptor], annotations: Mapping[str, str]) -> bytes:
+    """The bytes of an index; arguments as of `put_index`."""
     document = {
         "schemaVersion": 2,
         "mediaType": OCI_INDEX,
         "manifests": [manifest.to_document() for manifest in manifests],
         "annotations": dict(annotations),
     }
-    return writer.put(_encode(document), OCI_INDEX)
+    return _encode(document)
 
 
 def _encode(document: dict[str, Any]) -> bytes:
