@@ -11,7 +11,8 @@ from collections.abc import Collection
 
 import nox
 
-from gopherwhale.commands import COMMANDS, Command
+from gopherwhale.commands import COMMANDS
+from gopherwhale.flags import Command
 
 
 def register(only: Collection[str] = ()) -> None:

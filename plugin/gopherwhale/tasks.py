@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from invoke import Argument, Collection, Context, Exit, Task
 
-from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS, Command, Flag
+from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS
+from gopherwhale.flags import Command, Flag
 
 if TYPE_CHECKING:
     from gopherwhale.console import Console
