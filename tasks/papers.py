@@ -77,6 +77,8 @@ def settings_page() -> str:
         FileSettings,
         GoSettings,
         ImageSettings,
+        LintPolicySettings,
+        LintSettings,
         PolicySettings,
         Settings,
         VerifySettings,
@@ -85,11 +87,15 @@ def settings_page() -> str:
     lines = [_HEAD]
     lines += ["\n## Of the repository\n", *_table(Settings, {"root", "images"})]
     lines += ["\n## Of an image\n", "At the top level for every image, or in `[images.NAME]` for one.\n"]
-    lines += _table(ImageSettings, {"go", "verify"})
+    lines += _table(ImageSettings, {"go", "lint", "verify"})
     lines += ["\n## Of the go engine\n", "In the table `[go]`, or in `[images.NAME.go]` for one image.\n"]
     lines += _table(GoSettings, set())
     lines += ["\n### Of a file that the go engine adds\n", "In a table `[[go.files]]` for each.\n"]
     lines += _table(FileSettings, set())
+    lines += ["\n## Of lint\n", "In the table `[lint]`, or in `[images.NAME.lint]` for one image.\n"]
+    lines += _table(LintSettings, set())
+    lines += ["\n### Of a mistake that is weighed otherwise\n", "In a table `[[lint.policy]]` for each.\n"]
+    lines += _table(LintPolicySettings, set())
     lines += ["\n## Of verify\n", "In the table `[verify]`, or in `[images.NAME.verify]` for one image.\n"]
     lines += _table(VerifySettings, set())
     lines += ["\n### Of a finding that is weighed otherwise\n", "In a table `[[verify.policy]]` for each.\n"]

@@ -117,10 +117,16 @@ COMMANDS: Final = (
         function="linting:lint",
         flags=(
             Flag(name="path", kind="words", help="Dockerfiles or folders (else those of our images)"),
+            Flag(name="fix", kind="switch", help="write the mended lines where that needs no thought"),
             _IMAGE,
-            _FORMAT,
+            Flag(
+                name="format",
+                kind="text",
+                help="table (the default), json, github or sarif",
+                choices=("table", "json", "github", "sarif"),
+            ),
         ),
-        own=("path",),
+        own=("path", "fix"),
     ),
     Command(
         name="verify-arch",

@@ -22,6 +22,7 @@ from gopherwhale.settings_model import (
     FileSettings,
     GoSettings,
     ImageSettings,
+    LintSettings,
     Settings,
     VerifySettings,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "FileSettings",
     "GoSettings",
     "ImageSettings",
+    "LintSettings",
     "Settings",
     "VerifySettings",
     "find_root",
@@ -48,7 +50,11 @@ _RESERVED: Final = re.compile(
 )
 
 # Tables of an image's settings that are joined key by key; in a variable, their name is a prefix.
-_TABLES: Final[Mapping[str, type[BaseModel]]] = {"go": GoSettings, "verify": VerifySettings}
+_TABLES: Final[Mapping[str, type[BaseModel]]] = {
+    "go": GoSettings,
+    "lint": LintSettings,
+    "verify": VerifySettings,
+}
 _IMAGE_KEYS: Final = tuple(ImageSettings.model_fields)
 _REPOSITORY_KEYS: Final = tuple(name for name in Settings.model_fields if name not in {"root", "images"})
 KEYS: Final = (*_IMAGE_KEYS, *_REPOSITORY_KEYS)

@@ -19,6 +19,7 @@ from gopherwhale.settings_types import (
     FindingCode,
     Inside,
     Lines,
+    LintCode,
     Mode,
     OnePlatform,
     PlatformEnvironment,
@@ -108,6 +109,28 @@ class VerifySettings(BaseModel):
     )
 
 
+class LintPolicySettings(BaseModel):
+    """Weigh a finding of lint otherwise: `[[lint.policy]]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: LintCode = Field(description="the finding's code, see docs/lint.md")
+    severity: Literal["error", "warning", "notice", "allowed"] = Field(
+        description="what it becomes: error, warning, notice or allowed"
+    )
+    reason: str = Field(min_length=1, description="why; shown with the finding")
+
+
+class LintSettings(BaseModel):
+    """How the Dockerfile is judged: the table `[lint]`, or `[images.NAME.lint]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    policy: tuple[LintPolicySettings, ...] = Field(
+        (), description="findings weighed otherwise: tables [[lint.policy]]"
+    )
+
+
 class ImageSettings(BaseModel):
     """What one image is made of; every key may stand at the top level or in `[images.NAME]`."""
 
@@ -137,6 +160,9 @@ class ImageSettings(BaseModel):
     annotations: Table = Field({}, description="annotations of the index and of each manifest")
     go: GoSettings = Field(
         default_factory=lambda: GoSettings.model_validate({}), description="the recipe of the go engine"
+    )
+    lint: LintSettings = Field(
+        default_factory=lambda: LintSettings.model_validate({}), description="how the Dockerfile is judged"
     )
     verify: VerifySettings = Field(
         default_factory=lambda: VerifySettings.model_validate({}), description="how the image is judged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,8 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, InstanceOf  # noqa: TID251
 from gopherwhale import platforms, references
 from gopherwhale.errors import UsageError
 
-# The one thing of verify that settings know: which findings there are.
-from gopherwhale.verify.codes import CODES  # noqa: TID251
+# The one thing of lint and verify that settings know: which findings there are.
+from gopherwhale.lint.codes import CODES as LINT_CODES  # noqa: TID251
+from gopherwhale.verify.codes import CODES, Code  # noqa: TID251
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -118,11 +120,11 @@ def _by_platform(value: object) -> object:
     return {str(_checked(platforms.parse, str(name))): table for name, table in value.items()}
 
 
-def _finding_code(value: str) -> str:
-    code = CODES.get(value)
+def _finding_code(codes: Mapping[str, Code], value: str) -> str:
+    code = codes.get(value)
     if code is None:
-        close = difflib.get_close_matches(value, list(CODES), n=1, cutoff=0.5)
-        advice = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(CODES))}"
+        close = difflib.get_close_matches(value, list(codes), n=1, cutoff=0.5)
+        advice = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(codes))}"
         raise ValueError(f"{value[:80]!r} is no finding's code; {advice}")
     if code.fixed:
         raise ValueError(f"{value!r} cannot be weighed otherwise: what was not read was not judged")
@@ -137,7 +139,8 @@ User = Annotated[str, AfterValidator(_matching(r"\d{1,10}(:\d{1,10})?", "write n
 Mode = Annotated[str, AfterValidator(_matching(r"0?[0-7]{3,4}", "write it in octal, as 0640"))]
 Ports = Annotated[tuple[Port, ...], BeforeValidator(_words)]
 BuildEnvironment = Annotated[Table, AfterValidator(_build_env)]
-FindingCode = Annotated[str, AfterValidator(_finding_code)]
+FindingCode = Annotated[str, AfterValidator(functools.partial(_finding_code, CODES))]
+LintCode = Annotated[str, AfterValidator(functools.partial(_finding_code, LINT_CODES))]
 OnePlatform = Annotated[
     str, AfterValidator(lambda value: str(_checked(platforms.parse, value)) if value else "")
 ]

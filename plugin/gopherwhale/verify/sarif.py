@@ -9,16 +9,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from gopherwhale.console import printable
-from gopherwhale.verify.codes import CODES, Code, Severity
+from gopherwhale.verify.codes import CODES, Severity
+from gopherwhale.verify.escaping import SARIF_LEVEL, SARIF_SCHEMA, sarif_rule, sarif_text
 from gopherwhale.verify.findings import Finding, Report
 
-_SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_LEVEL: Final = {
-    Severity.ERROR: "error",
-    Severity.WARNING: "warning",
-    Severity.NOTICE: "note",
-    Severity.ALLOWED: "note",
-}
 _BASE: Final = "IMAGE"
 _RULES: Final = {name: number for number, name in enumerate(CODES)}
 
@@ -30,17 +24,17 @@ def sarif(reports: Sequence[Report], version: str) -> str:
         reports: What was found.
         version: Ours.
     """
-    document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(one, version) for one in reports]}
+    document = {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [_run(one, version) for one in reports]}
     return json.dumps(document, indent=2)
 
 
 def _run(report: Report, version: str) -> dict[str, Any]:
-    rules = [_rule(code) for code in CODES.values()]
+    rules = [sarif_rule(code) for code in CODES.values()]
     return {
         "tool": {"driver": {"name": "gopherwhale", "semanticVersion": version, "rules": rules}},
         "automationDetails": {"id": f"gopherwhale/verify-arch/{_uri(report.source, safe='')}"},
         "invocations": [{"executionSuccessful": True}],
-        "originalUriBaseIds": {_BASE: {"description": _text("the root of the image's file system")}},
+        "originalUriBaseIds": {_BASE: {"description": sarif_text("the root of the image's file system")}},
         "columnKind": "unicodeCodePoints",
         "properties": {
             "source": printable(report.source),
@@ -51,24 +45,14 @@ def _run(report: Report, version: str) -> dict[str, Any]:
     }
 
 
-def _rule(code: Code) -> dict[str, Any]:
-    return {
-        "id": code.name,
-        "shortDescription": _text(code.title),
-        "fullDescription": _text(f"{code.title}: {code.why}"),
-        "help": _text(code.remedy),
-        "defaultConfiguration": {"level": _LEVEL[code.severity]},
-    }
-
-
 def _result(finding: Finding, report: Report) -> dict[str, Any]:
     about = " ".join(part for part in (finding.platform, finding.path) if part) or report.source
     told = f"{about}: expected {finding.expected}, found {finding.found}. To mend it: {finding.remedy}."
     result: dict[str, Any] = {
         "ruleId": finding.code,
         "ruleIndex": _RULES[finding.code],
-        "level": _LEVEL[finding.severity],
-        "message": _text(told),
+        "level": SARIF_LEVEL[finding.severity],
+        "message": sarif_text(told),
         "locations": [_location(finding, report)],
         "partialFingerprints": {"finding/v1": _fingerprint(finding)},
         "properties": {
@@ -105,9 +89,3 @@ def _fingerprint(finding: Finding) -> str:
     """The same from one build to the next, where found and expected may change."""
     parts = json.dumps([finding.code, finding.platform, finding.path])
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
-
-
-def _text(text: str) -> dict[str, str]:
-    r"""A plain-text message, in which `[..](..)` would be a link and `{0}` an argument (3.11.5, 3.11.6)."""
-    plain = printable(text).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
-    return {"text": plain.replace("{", "{{").replace("}", "}}")}
