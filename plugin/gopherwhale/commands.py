@@ -236,8 +236,20 @@ _ANSWER: Final = Flag(
 # What brings files into a repository, at the console script's top and as invoke's collection `template`.
 REPOSITORY_COMMANDS: Final = (
     Command(
+        name="new",
+        summary="Make a new Go repository from the template.",
+        function="making:new",
+        flags=(
+            _ANSWER,
+            _TEMPLATE,
+            Flag(name="no-input", kind="switch", help="ask nothing, and take what the questions propose"),
+            _FORMAT,
+        ),
+        own=("answer", "template", "no_input"),
+    ),
+    Command(
         name="init",
-        summary="Give a Go repository that exists the files it lacks.",
+        summary="Give a Go repository that exists what it lacks.",
         function="adopting:init",
         flags=(
             Flag(name="repository", kind="text", help="registry/name that the image goes to"),
@@ -252,7 +264,7 @@ REPOSITORY_COMMANDS: Final = (
     ),
     Command(
         name="update",
-        summary="Bring a repository to a newer template by a three-way merge.",
+        summary="Merge a newer template into a repository.",
         function="updating:update",
         flags=(
             _TEMPLATE,

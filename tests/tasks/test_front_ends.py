@@ -13,7 +13,7 @@ from invoke import Program
 
 from gopherwhale.app import building, pushing, verifying
 from gopherwhale.app.request import Request
-from gopherwhale.commands import COMMANDS
+from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS
 from gopherwhale.errors import AuthenticationError, BuildError, ExitCode, RegistryError, VerificationError
 from gopherwhale.tasks import namespace
 
@@ -71,7 +71,11 @@ def test_every_command_is_listed(repository: Path, command: tuple[str, ...]) -> 
     done = run(*command)
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in NAMES), repository
-    assert all(f"  {known.summary}\n" in done.stdout for known in COMMANDS), done.stdout
+    assert all(f"  {known.summary}\n" in done.stdout for known in (*COMMANDS, *REPOSITORY_COMMANDS)), (
+        done.stdout
+    )
+    prefix = "template." if command[0] == "invoke" else ""
+    assert all(f" {prefix}{known.name} " in done.stdout for known in REPOSITORY_COMMANDS), done.stdout
 
 
 def test_every_command_is_a_nox_session(repository: Path) -> None:

@@ -218,6 +218,20 @@ def test_a_dockerfile_that_is_there_is_the_recipe(
     assert (image.dockerfile, image.engine, image.go.expose) == ("docker/Dockerfile", "buildx", ("9000",))
     assert not (root / "Dockerfile").exists()
     assert (root / "docker/Dockerfile").read_text() == recipe
+    assert call("docker.plan") == 0
+
+
+def test_a_dockerfile_that_is_replaced_has_no_say(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --overwrite the template's own recipe comes, and the settings follow that one."""
+    recipe = "FROM ruby:3\nEXPOSE 9000\nCMD rake\n"
+    root = write(tmp_path / "hello", {**HELLO, "Dockerfile": recipe})
+    monkeypatch.chdir(root)
+    assert call("init", "--yes", "--overwrite", "Dockerfile") == 0
+    image = load(root).images["hello"]
+    assert (image.engine, image.go.expose) == ("auto", ())
+    assert (root / "Dockerfile").read_text() != recipe
 
 
 def test_a_module_below_the_top_gets_no_workflow(

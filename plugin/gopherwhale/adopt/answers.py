@@ -110,6 +110,11 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
         "builder": "alpine" if recipe is None or "alpine" in recipe.builder else "debian",
         "license": survey.license,
         "default_branch": facts.default_branch or "main",
+        # What a template may ask besides; one that does not ask is not told.
+        "kind": "http" if recipe and recipe.ports else "tool",
+        "ci": "gitlab" if (urlsplit(facts.source).hostname or "").startswith("gitlab.") else "github",
+        "vendoring": survey.vendored,
+        "first_commit": False,
         "_shape": _shape(survey, recipe, chosen, project, image),
     }
     if recipe and not recipe.is_plain:

@@ -42,8 +42,8 @@ class Source:
 
     Attributes:
         package: The package's name; empty where there is no package clause.
-        has_main: Whether a function `main` with no arguments is declared.
-        cgo: Whether it imports C.
+        has_main: Whether it is of the package main and declares the function that starts a program.
+        cgo: Whether it is of the package main and imports C.
         summary: The first sentence of the package's comment.
         embedded: The patterns of its `go:embed` lines, as they are written.
     """
@@ -67,6 +67,9 @@ def read(text: str) -> Source:
             end = match.end()
             if kind == "package":
                 package, comment = match[0].split()[1], kept
+                # Only of a program is the rest of interest, and most files are of none.
+                if package != "main":
+                    break
             else:
                 comment = f"{kept}\n{match[0]}" if kept.startswith("//") else match[0]
         elif kind == "brace":

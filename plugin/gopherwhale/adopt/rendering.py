@@ -90,20 +90,55 @@ def render(template: Path, answers: Mapping[str, Any]) -> dict[str, bytes]:
         UsageError: The template refuses an answer, or makes too much.
     """
     with tempfile.TemporaryDirectory(prefix="gopherwhale-render-") as folder:
-        place = Path(folder)
-        # Folders of its own: neither the user's defaults nor a replay file take part. JSON is YAML.
-        configuration = {
-            "default_context": _inert(answers, questions(template)),
-            "replay_dir": str(place / "replay"),
-            "cookiecutters_dir": str(place / "templates"),
-        }
-        (place / "config.yaml").write_text(json.dumps(configuration), encoding="utf-8")
-        made = place / "made"
+        made = Path(folder) / "made"
         made.mkdir()
-        command = [sys.executable, "-m", "cookiecutter", "--no-input", "--accept-hooks", "yes"]
-        options = ["--config-file", str(place / "config.yaml"), "--output-dir", str(made)]
-        _run([*command, *options, str(template)], place, "the template")
+        _run(_cookiecutter(template, answers, Path(folder), made), Path(folder), "the template")
         return _read(next(made.iterdir(), made))
+
+
+def make(template: Path, answers: Mapping[str, Any], output: Path, *, ask: bool) -> None:
+    """Make a new repository in a folder, as cookiecutter does.
+
+    Args:
+        template: The template's folder.
+        answers: What the questions propose.
+        output: Where the repository's own folder goes.
+        ask: Whether the questions are asked on this terminal; else what they propose is taken.
+
+    Raises:
+        UsageError: The template refuses an answer, or the folder is there already.
+    """
+    with tempfile.TemporaryDirectory(prefix="gopherwhale-render-") as folder:
+        command = _cookiecutter(template, answers, Path(folder), output)
+        if not ask:
+            _run(command, output, "the template")
+            return
+        # A person takes the time that a person takes.
+        asking = [word for word in command if word != "--no-input"]
+        if subprocess.run(asking, cwd=output, check=False).returncode:
+            raise UsageError("no repository was made")
+
+
+def _cookiecutter(template: Path, answers: Mapping[str, Any], own: Path, output: Path) -> list[str]:
+    """The command, whose own files go into a folder of ours: no defaults and no replay of the user's."""
+    configuration = {
+        "default_context": _inert(answers, questions(template)),
+        "replay_dir": str(own / "replay"),
+        "cookiecutters_dir": str(own / "templates"),
+    }
+    # JSON is YAML.
+    (own / "config.yaml").write_text(json.dumps(configuration), encoding="utf-8")
+    options = ["--config-file", str(own / "config.yaml"), "--output-dir", str(output)]
+    return [
+        sys.executable,
+        "-m",
+        "cookiecutter",
+        "--no-input",
+        "--accept-hooks",
+        "yes",
+        *options,
+        str(template),
+    ]
 
 
 def _inert(answers: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,7 +224,9 @@ def _run(command: list[str], folder: Path, what: str) -> None:
     except subprocess.TimeoutExpired:
         raise UsageError(f"{what} took over {_TIMEOUT} s and was stopped") from None
     if done.returncode:
-        said = [line.strip() for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+        # Cookiecutter itself complains on standard output, hooks and git on the other.
+        text = (done.stdout + done.stderr).decode(errors="replace")
+        said = [line.strip() for line in text.splitlines() if line.strip()]
         # Our hooks say in a line for each answer what is wrong; cookiecutter's own words come behind.
         ours = [line.removeprefix("gopherwhale: ") for line in said if line.startswith("gopherwhale: ")]
         problems = ours or said[-1:] or [f"exit code {done.returncode}"]

@@ -94,6 +94,9 @@ def _derive(
         return Derived(answers={**known.answers, **given}, notes=())
     found = survey.look(root)
     recipe = None
+    if options.force or found.dockerfile in options.overwrite:
+        # One that is to be replaced has no say.
+        found = replace(found, dockerfile="")
     if found.dockerfile:
         recipe = dockerfile.read(survey.read_text(root / found.dockerfile))
     facts = Facts(source=outline.source, default_branch=outline.default_branch)

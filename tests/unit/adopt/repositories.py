@@ -64,7 +64,7 @@ def here_if_it_works(run: Run) -> Run:
             try:
                 cookiecutter(command[3:], standalone_mode=False)
             except BaseException:  # noqa: BLE001 -- it is done again, by those who must deal with it
-                for path in (folder / "made").iterdir():
+                for path in folder.glob("made/*"):
                     shutil.rmtree(path)
             else:
                 return

@@ -46,6 +46,10 @@ def test_one_program_at_the_top(tmp_path: Path) -> None:
         "builder": "alpine",
         "license": "none",
         "default_branch": "trunk",
+        "kind": "tool",
+        "ci": "github",
+        "vendoring": False,
+        "first_commit": False,
     }
     assert (shape["package"], shape["packages"], shape["images"], shape["ports"]) == (".", ["."], [], [])
 

@@ -1,0 +1,58 @@
+"""`gopherwhale new`: the template without a clone of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tasks.conftest import Call
+from tests.template.baking import bake
+from tests.unit.adopt.repositories import snapshot
+
+pytestmark = pytest.mark.usefixtures("quick_rendering")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder of the test's own."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def test_the_repository_is_that_of_cookiecutter(
+    tmp_path: Path, call: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The same files from the same answers, and the folder told on standard output."""
+    assert call("new", "--no-input", "--answer", "project=a-b", "--format", "json") == 0
+    out = capfd.readouterr().out
+    assert json.loads(out[out.index("{") :])["folders"] == [str(tmp_path / "here" / "a-b")]
+    assert snapshot(tmp_path / "here/a-b") == snapshot(bake(tmp_path / "target", project="a-b"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("new",), "there is nobody to ask"),
+        (("new", "--no-input", "--answer", "projekt=x"), "did you mean project?"),
+        (("new", "--no-input", "--answer", "go_version=1.2"), "type a release of Go"),
+    ],
+)
+def test_a_users_mistake_is_told(
+    tmp_path: Path, call: Call, capfd: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    """Exit code 2, what to type, and no folder."""
+    assert call(*arguments) == 2
+    assert message in capfd.readouterr().err
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_folder_that_is_there_is_left_alone(
+    tmp_path: Path, call: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is written into it."""
+    (tmp_path / "here/hello").mkdir()
+    assert call("new", "--no-input") == 2
+    assert "already exists" in capfd.readouterr().err
+    assert list((tmp_path / "here/hello").iterdir()) == []
