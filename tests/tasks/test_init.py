@@ -34,7 +34,8 @@ from tests.unit.adopt.repositories import (
 HELLO: Tree = {"go.mod": MOD, "main.go": MAIN, "README.md": "# hello\n"}
 NEW = {
     *(".dockerignore", ".gitignore", ".gopherwhale.json", "Dockerfile", "gopherwhale.toml", "noxfile.py"),
-    *("tasks.py", ".github/dependabot.yml", ".github/workflows/image.yaml"),
+    *("tasks.py", ".github/dependabot.yml", ".github/go-cache.Dockerfile", ".github/workflows/image.yaml"),
+    "requirements.txt",
 }
 
 
@@ -69,7 +70,7 @@ def test_what_is_missing_is_written_after_a_diff(
     assert set(after) == {*before, *NEW}
     assert {path: after[path] for path in before} == before
     assert all(f"+++ b/{path}" in shown[0] for path in NEW)
-    assert "wrote 9 files" in capsys.readouterr().err
+    assert f"wrote {len(NEW)} files" in capsys.readouterr().err
 
 
 def test_the_second_run_is_silent(hello: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,10 +107,12 @@ def test_a_file_that_is_there_is_kept_unless_told(
     hello: Path, call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The user's own stay; --overwrite replaces one, --force all; the next run leaves even those alone."""
-    own = {"tasks.py": "# mine\n", ".dockerignore": "mine\n"}
+    own = {"tasks.py": "# mine\n", ".dockerignore": "mine\n", "requirements.txt": "mine\n"}
     write(hello, own)
     assert call("init", "--yes") == 0
-    assert "kept: .dockerignore, tasks.py" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "kept: .dockerignore, requirements.txt, tasks.py" in said
+    assert "requirements.txt: the workflow installs what it names: add gopherwhale" in said
     assert (hello / "tasks.py").read_text() == "# mine\n"
     assert call("init", "--yes", "--overwrite", "tasks.py") == 0
     assert "namespace()" in (hello / "tasks.py").read_text()
@@ -139,7 +142,7 @@ def test_where_nobody_can_be_asked_nothing_is_written(
     assert snapshot(hello) == before
 
 
-@pytest.mark.parametrize(("answer", "count"), [(True, 9), (False, 0)])
+@pytest.mark.parametrize(("answer", "count"), [(True, len(NEW)), (False, 0)])
 def test_a_person_is_asked(hello: Path, *, answer: bool, count: int) -> None:
     """After the diff, with the number of files; a no writes nothing and is no failure."""
     out, asked = io.StringIO(), []
@@ -152,7 +155,7 @@ def test_a_person_is_asked(hello: Path, *, answer: bool, count: int) -> None:
     before = snapshot(hello)
     console = Console(out=out, err=io.StringIO(), ask=ask)
     assert init(Request(start=hello, environment=dict(os.environ), console=console)) == ExitCode.GOOD
-    assert asked == [f"Write 9 files in {hello}?"]
+    assert asked == [f"Write {len(NEW)} files in {hello}?"]
     assert len(snapshot(hello)) - len(before) == count
 
 

@@ -15,6 +15,7 @@ from gopherwhale.adopt.survey import Program, Survey
 from gopherwhale.errors import UsageError
 
 _MAJOR = re.compile(r"v[0-9]+")
+_RELEASE = re.compile(r"1\.[0-9]+(?:\.[0-9]+)?")
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 _MAX_NAME: Final = 63
 # Folders whose programs serve the repository's own development.
@@ -268,6 +269,8 @@ def _description(chosen: list[Program], project: str) -> str:
 
 
 def _go(survey: Survey, recipe: Recipe | None, default: str) -> str:
+    # The template's default may be an expression around the newest release that it knows.
+    default = next(iter(_RELEASE.findall(default)), "")
     wanted = recipe.go if recipe else ""
     for module in survey.modules.values():
         wanted = gomod.newer(gomod.newer(wanted, module.go), module.toolchain)

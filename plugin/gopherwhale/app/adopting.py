@@ -19,6 +19,7 @@ from gopherwhale.errors import ExitCode, UsageError
 
 # What a new repository has as a program of its own, which one that exists has already.
 _PROGRAM: Final = frozenset({"README.md", "LICENSE", "go.mod", "go.sum", ".golangci.yml"})
+_REQUIREMENTS: Final = "requirements.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +131,9 @@ def for_existing(
     if (root / "tasks").is_dir():
         notes.append("tasks.py: there is a folder tasks; mount gopherwhale.tasks.docker_collection() in it")
         wanted.pop("tasks.py", None)
+    requirements = root / _REQUIREMENTS
+    if requirements.is_file() and "gopherwhale" not in survey.read_text(requirements):
+        notes.append(f"{_REQUIREMENTS}: the workflow installs what it names: add gopherwhale and nox to it")
     if outline.top and outline.top != root.resolve():
         forge = [path for path in wanted if path.startswith((".github/", ".gitlab"))]
         if forge:

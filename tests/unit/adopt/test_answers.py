@@ -23,7 +23,7 @@ def answers(
     root: Path, tree: Tree, facts: Facts = ORIGIN, recipe: Recipe | None = None, **wishes: Any
 ) -> Any:
     found = look(write(root, {"go.mod": MOD, **tree}))
-    return derive(found, facts, recipe, "1.27.3", Wishes(**wishes)).answers
+    return derive(found, facts, recipe, "<< '1.27.3' | installed_go >>", Wishes(**wishes)).answers
 
 
 def notes(root: Path, tree: Tree, **wishes: Any) -> str:
