@@ -12,7 +12,7 @@ from typing import IO, Final, Protocol, cast
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.source import CHUNK, ImageSource, refuse_other
-from gopherwhale.oci.tar import Content, Member, TarReader
+from gopherwhale.oci.tar import Bytes, Member, TarReader
 from gopherwhale.oci.tar_header import TarError
 from gopherwhale.oci.zstd_frames import Frames, begins_frame
 
@@ -110,7 +110,7 @@ class _Unpacked:
 
 def read_layer(
     source: ImageSource, layer: Descriptor, diff_id: str = "", limits: Limits | None = None
-) -> Iterator[tuple[Member, Content | None]]:
+) -> Iterator[tuple[Member, Bytes | None]]:
     """Go through a layer's members in order, each with its content while it is current.
 
     Args:
@@ -131,7 +131,7 @@ def read_layer(
             yield from _members(unpacked, limits, what)
             found = unpacked.finish()
         except TarError as error:
-            raise LayoutError(f"{what} cannot be read: {error}") from None
+            raise _damaged(what, error) from None
         checked.check()
     if diff_id and found != diff_id:
         raise LayoutError(
@@ -139,7 +139,7 @@ def read_layer(
         )
 
 
-def _members(unpacked: _Unpacked, limits: Limits, what: str) -> Iterator[tuple[Member, Content | None]]:
+def _members(unpacked: _Unpacked, limits: Limits, what: str) -> Iterator[tuple[Member, Bytes | None]]:
     total = 0
     for number, (member, content) in enumerate(TarReader(unpacked)):
         total += member.size
@@ -149,7 +149,24 @@ def _members(unpacked: _Unpacked, limits: Limits, what: str) -> Iterator[tuple[M
             raise LayoutError(
                 f"{what} has a member beyond our bounds: {member.name[:80]!r}", code="beyond-bounds"
             )
-        yield member, content
+        yield member, None if content is None else _Content(content, what)
+
+
+class _Content:
+    """A member's content, read by whoever asked for it, and so outside of where this module catches."""
+
+    def __init__(self, content: Bytes, what: str) -> None:
+        self._content, self._what = content, what
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._content.read(size)
+        except TarError as error:
+            raise _damaged(self._what, error) from None
+
+
+def _damaged(what: str, error: TarError) -> LayoutError:
+    return LayoutError(f"{what} cannot be read: {error}")
 
 
 class Packed(Protocol):

@@ -18,7 +18,7 @@ from typing import Final
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.layers import Limits, read_layer
 from gopherwhale.oci.source import CHUNK, ImageSource
-from gopherwhale.oci.tar import Content, Member
+from gopherwhale.oci.tar import Bytes, Member
 from gopherwhale.verify import facts
 from gopherwhale.verify.facts import BinaryFacts
 from gopherwhale.verify.reading import OpenFile
@@ -104,7 +104,7 @@ def clean(name: str) -> str:
     return posixpath.normpath("/" + name).replace("//", "/")
 
 
-def _node(member: Member, content: Content | None, path: str, layer: str, room: int) -> Node:
+def _node(member: Member, content: Bytes | None, path: str, layer: str, room: int) -> Node:
     if content is not None:
         return _file(member, content, path, layer, room)
     if member.kind in ("hard", "link"):
@@ -113,7 +113,7 @@ def _node(member: Member, content: Content | None, path: str, layer: str, room: 
     return plain(member.kind, member.mode, layer)
 
 
-def _file(member: Member, content: Content, path: str, layer: str, room: int) -> Node:
+def _file(member: Member, content: Bytes, path: str, layer: str, room: int) -> Node:
     mode = member.mode
     head = content.read(min(member.size, CHUNK))
     if facts.begins_as_program(head):

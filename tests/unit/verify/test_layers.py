@@ -93,6 +93,7 @@ def test_an_empty_layer_holds_nothing(packed: bytes) -> None:
         (zstandard.compress(PLAIN) + b"garbage", "cannot be unpacked"),
         (PLAIN[:700], "breaks off"),
         (PLAIN[:100], "breaks off"),
+        (tar(("app",), contents={"app": b"\x7fELF" + bytes(2 * MEGABYTES)})[:-MEGABYTES], "breaks off"),
         (b"x" * 512, "cannot be read"),
         (b"BZh91AY&SY", "packed with bzip2"),
         (b"\xfd7zXZ\0\0\4", "packed with xz"),
