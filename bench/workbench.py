@@ -18,7 +18,17 @@ from tasks._testbed.places import Places
 from tasks._testbed.state import State
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
-_DROPPED: Final = ("GOPHERWHALE_", "GOFLAGS", "GOOS", "GOARCH", "GOARM", "GOAMD64", "SOURCE_DATE_EPOCH")
+# Without byte code each start of ours would compile itself anew, which it never does where pip installed it.
+_DROPPED: Final = (
+    "PYTHONDONTWRITEBYTECODE",
+    "GOPHERWHALE_",
+    "GOFLAGS",
+    "GOOS",
+    "GOARCH",
+    "GOARM",
+    "GOAMD64",
+    "SOURCE_DATE_EPOCH",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
