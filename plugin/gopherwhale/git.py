@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,17 +76,24 @@ def read(root: Path, environment: Mapping[str, str], *, ignore: str = "") -> Rev
     if not head:
         return None
     paths = ["--", ".", f":(exclude){ignore}"] if ignore else []
-    status = _git(root, "status", "--porcelain", "--untracked-files=normal", *paths)
-    branch = _git(root, "symbolic-ref", "--quiet", "--short", "HEAD", optional=True).strip()
+    # Each question is a process of its own, and none waits for another's answer.
+    with ThreadPoolExecutor() as pool:
+        status = pool.submit(_git, root, "status", "--porcelain", "--untracked-files=normal", *paths)
+        branch = pool.submit(_git, root, "symbolic-ref", "--quiet", "--short", "HEAD", optional=True)
+        default = pool.submit(_default_branch, root)
+        tags = pool.submit(_git, root, "tag", "--points-at", "HEAD")
+        known = pool.submit(_git, root, "tag", "--list")
+        date = pool.submit(_git, root, "show", "--no-patch", "--format=%ct", "HEAD")
+        remote = pool.submit(_git, root, "remote", "get-url", "origin", optional=True)
     return Revision(
         commit=head,
-        dirty=tuple(line[3:] for line in status.splitlines()[:5]),
-        branch=branch or _branch_in_ci(environment),
-        default_branch=_default_branch(root),
-        tags=tuple(sorted(_git(root, "tag", "--points-at", "HEAD").split())),
-        known_tags=tuple(_git(root, "tag", "--list").split()[:_MAX_TAGS]),
-        source_date=int(_git(root, "show", "--no-patch", "--format=%ct", "HEAD").split()[-1]),
-        source=browsable(_git(root, "remote", "get-url", "origin", optional=True).strip()),
+        dirty=tuple(line[3:] for line in status.result().splitlines()[:5]),
+        branch=branch.result().strip() or _branch_in_ci(environment),
+        default_branch=default.result(),
+        tags=tuple(sorted(tags.result().split())),
+        known_tags=tuple(known.result().split()[:_MAX_TAGS]),
+        source_date=int(date.result().split()[-1]),
+        source=browsable(remote.result().strip()),
     )
 
 

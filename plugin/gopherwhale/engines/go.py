@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from gopherwhale.engines import bases, go_run, recipe
-from gopherwhale.engines.dockerfile import differences, read_dockerfile
 from gopherwhale.engines.go_run import Run, cores, one_at_a_time
 from gopherwhale.engines.ports import OpenRegistry
 from gopherwhale.engines.recipe import SCRATCH, Recipe
@@ -125,6 +124,9 @@ def _warn(image: ImagePlan, made: Recipe, say: Callable[[str], None]) -> None:
     """Where nobody chose this engine, name what the repository's Dockerfile would have done otherwise."""
     if image.settings.engine != "auto":
         return
+    # Reading Dockerfiles costs an import that a build by this engine's own name need not pay.
+    from gopherwhale.engines.dockerfile import differences, read_dockerfile  # noqa: PLC0415
+
     for line, what in differences(read_dockerfile(image), made, image.settings.target):
         say(
             f"warning: {image.settings.dockerfile}:{line}: `{what}` is not what the go engine makes; see [go]"

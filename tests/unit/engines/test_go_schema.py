@@ -13,6 +13,7 @@ from gopherwhale.oci.documents import Manifest
 from gopherwhale.oci.layout import walk
 from tests.conftest import AMBIENT
 from tests.unit.engines.test_go_engine import Bench, bench
+from tests.unit.oci.images import make_layout
 
 __all__ = ["bench"]
 
@@ -39,9 +40,13 @@ def errors(document: Any, name: str) -> list[str]:
 
 
 def test_every_document_is_valid_under_the_specifications_schemas(bench: Bench) -> None:
-    """Layout file, index.json, index, manifests and configs, with every key of the recipe in use."""
+    """Layout file, index.json, index, manifests and configs, upon a base, attested, every key in use."""
+    make_layout(bench.root / "base", {"linux/amd64": b"a", "linux/arm/v7": b"b"})
+    bench.environment["FAKE_MODULES"] = r"\tpath\texample.com/hello"
     bench.build(
+        sbom=True,
         go={
+            "base": "oci:base",
             "args": ["x"],
             "entrypoint": ["/hello"],
             "env": {"A": "b"},
