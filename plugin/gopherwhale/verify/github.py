@@ -31,14 +31,15 @@ def workflow_commands(reports: Sequence[Report]) -> str:
         for group in grouped(report.all_findings):
             title = f"{group.finding.code} ({report.source})"
             level = COMMAND_LEVEL[group.finding.severity]
-            lines.append(f"::{level} title={command_property(title)}::{command_text(_message(group))}")
+            told = command_text(_message(group, where(group) or report.source))
+            lines.append(f"::{level} title={command_property(title)}::{told}")
         lines.append(command_text(f"{printable(report.source)}: {summary(report)}"))
     return "\n".join(lines)
 
 
-def _message(group: Group) -> str:
+def _message(group: Group, about: str) -> str:
     one = group.finding
-    parts = [f"{printable(where(group))}: expected {printable(one.expected)}, found {printable(one.found)}."]
+    parts = [f"{printable(about)}: expected {printable(one.expected)}, found {printable(one.found)}."]
     if one.severity is Severity.ALLOWED:
         parts.append(f"Allowed: {printable(one.reason)}.")
     else:

@@ -200,7 +200,7 @@ def _unread(error: LayoutError, platform: Platform | None) -> Finding:
 
 def _held(scope: Scope) -> Held:
     machines: dict[str, set[str]] = {}
-    for _path, node in scope.system.items():  # noqa: PERF102 -- no dict
+    for _, node in scope.known:
         if node.facts and node.facts.architecture:
             machines.setdefault(node.layer, set()).add(node.facts.architecture)
     program = scope.program

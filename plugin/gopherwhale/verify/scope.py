@@ -84,10 +84,12 @@ class Scope:
         self.reached: dict[str, Reached] = {}
         self.findings: list[Finding] = []
         self._room = _MAX_TEXT
+        # Every file that has facts, looked for once: an image may have a million others.
+        self.known = [(path, node) for path, node in system.items() if node.facts is not None]
         self.entrypoint = self._enter()
         self._base()
         if everything:
-            for path, node in system.items():
+            for path, node in self.known:
                 if node.facts and node.facts.format in _MACHINE_CODE:
                     self._add(path, "other")
 
@@ -209,7 +211,7 @@ class Scope:
     def _lacks(self, code: str, path: str, found: str, expected: str = "a program that can be run") -> None:
         name = posixpath.basename(path)
         if code == "entrypoint-missing" and name:
-            others = [other for other, node in self.system.items() if _is_named(other, node, name)]
+            others = [other for other, node in self.known if _is_named(other, node, name)]
             found += f"; the image has {', '.join(others[:3])}" if others else ""
         self.findings.append(finding(code, self.declared, path, expected=expected, found=found))
 
@@ -231,10 +233,10 @@ class Scope:
                 yield found
 
     def _c_libraries(self) -> Iterator[str]:
-        for path, node in self.system.items():
+        for path, node in self.known:
             if node.facts and node.facts.format == "ELF" and _C_LIBRARY.fullmatch(path):
                 yield path
 
 
 def _is_named(path: str, node: Node, name: str) -> bool:
-    return node.kind == "file" and node.facts is not None and posixpath.basename(path) == name
+    return node.kind == "file" and posixpath.basename(path) == name
