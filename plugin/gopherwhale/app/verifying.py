@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # and they cost more to import than all else together.
 ANY: Final = "any"
 HEAD: Final = "HEAD"
+_OF_DOCKER: Final = ("docker-archive:", "docker-daemon:")
 _STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 
@@ -60,7 +61,7 @@ def verify_arch(
     asked = _Asked(expect, _commit(revision, made), only, everything=all)
     cache = None if no_cache else LayerCache.of_user(request.environment)
     if source:
-        reports = list(_verify_sources(request, source, asked.of_repository(made), cache))
+        reports = list(_verify_sources(request, source, lambda text: asked.of_source(text, made), cache))
     else:
         assert made is not None, "asked for above"  # noqa: S101 -- for the type checker
         reports = [
@@ -133,10 +134,14 @@ class _Asked:
             only=self._only,
         )
 
-    def of_repository(self, made: Plan | None) -> Wanted:
-        """The same for a source that a user names: the settings count where they have one answer."""
+    def of_source(self, text: str, made: Plan | None) -> Wanted:
+        """The same for a source that a user names: the settings count where they have one answer.
+
+        Docker's own store keeps one platform of an image, so that none is missing there by itself.
+        """
         found = _wanted(made) if made else []
-        return self.applied(found[0] if found and found.count(found[0]) == len(found) else Wanted())
+        wanted = found[0] if found and found.count(found[0]) == len(found) else Wanted()
+        return self.applied(replace(wanted, platforms=None) if text.startswith(_OF_DOCKER) else wanted)
 
 
 def _wanted(made: Plan) -> list[Wanted]:
@@ -164,13 +169,13 @@ def _commit(revision: str, made: Plan | None) -> str:
 
 
 def _verify_sources(
-    request: Request, sources: Sequence[str], wanted: Wanted, cache: LayerCache | None
+    request: Request, sources: Sequence[str], wanted: Callable[[str], Wanted], cache: LayerCache | None
 ) -> Iterator[Report]:
     with RegistryClient.from_environment(request.environment, access_of(request)) as client:
         for text in sources:
             try:
                 with open_source(text, request.start, client, request.environment) as opened:
-                    yield verify_image(opened, wanted, cache=cache, say=request.console.say)
+                    yield verify_image(opened, wanted(text), cache=cache, say=request.console.say)
             except LayoutError as error:
                 yield unreadable(text, error)
 

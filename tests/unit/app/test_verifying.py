@@ -12,6 +12,8 @@ from gopherwhale.app.request import Request
 from gopherwhale.app.verifying import verify_arch
 from gopherwhale.console import Console
 from gopherwhale.errors import ExitCode, UsageError
+from gopherwhale.oci.archive import write_archive
+from gopherwhale.oci.layout import Layout
 from tests.unit.oci.images import make_layout
 from tests.unit.verify.judged import code, program
 
@@ -80,6 +82,15 @@ def test_each_format_reaches_standard_output(run: Run, form: str, begins: str) -
     _, out, err = run(form, source=["wrong"])
     assert out.startswith(begins)
     assert "reading 2 images" in err
+
+
+def test_an_archive_of_docker_s_lacks_no_platform_by_itself(run: Run, tmp_path: Path) -> None:
+    """Docker saves one platform; the settings' two are asked of it by --expect alone."""
+    make_layout(tmp_path / "one", {AMD: program(AMD)})
+    write_archive(Layout(tmp_path / "one"), tmp_path / "one.tar", names=["acme/hello:dev"])
+    assert run(source=["docker-archive:one.tar"])[0] is ExitCode.GOOD
+    assert run(source=["docker-archive:one.tar"], expect=f"{AMD},{ARM}")[0] is ExitCode.VERIFICATION
+    assert run(source=["oci-archive:one.tar"])[0] is ExitCode.VERIFICATION
 
 
 def test_github_gets_a_summary_of_the_step(run: Run, tmp_path: Path) -> None:
