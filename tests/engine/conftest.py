@@ -22,6 +22,7 @@ from tests.conftest import AMBIENT, REQUIRE_ENGINE
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _SECONDS: Final = 600.0
+_CRANE: Final = "github.com/google/go-containerregistry/cmd/crane@v0.22.1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +164,28 @@ def docker(testbed: Testbed) -> Command:
 def skopeo(testbed: Testbed) -> Command:
     """Run skopeo, which is an independent reader of layouts and registries."""
     return _command("skopeo", testbed.environment)
+
+
+@pytest.fixture(scope="session")
+def crane(testbed: Testbed, go_environment: Mapping[str, str]) -> Command:
+    """Run crane, built from the Go module proxy once and kept with the testbed; skip where there is none."""
+    program = testbed.folder / "peers" / _CRANE.rpartition("@")[2] / "crane"
+    if not program.exists():
+        go = shutil.which("go", path=go_environment["PATH"])
+        assert go is not None
+        environment = {**go_environment, "GOBIN": str(program.parent), "GOTOOLCHAIN": "auto"}
+        done = subprocess.run(
+            [go, "install", _CRANE],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            pytest.skip(f"go install {_CRANE}: {done.stderr.strip()[-200:]}")
+    return _command(str(program), testbed.environment)
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,14 @@ from gopherwhale.access import Access
 from gopherwhale.errors import LayoutError, RegistryError
 from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, digest_of
 from gopherwhale.oci.reading import BlobReader, read_whole
-from gopherwhale.oci.session import ACCEPTED, CREATED, MAX_ERROR, NOT_FOUND, OK, Session, expect
+from gopherwhale.oci.session import ACCEPTED, BAD_REQUEST, CREATED, MAX_ERROR, NOT_FOUND, OK, Session, expect
 from gopherwhale.oci.strict_json import MAX_DOCUMENT
 from gopherwhale.oci.transport import Transport
 from gopherwhale.oci.uploading import Opener, Upload
 from gopherwhale.references import Reference, is_digest
 
 ACCEPT: Final = ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))
+_LOOKS: Final = 5
 _DIGEST: Final = "docker-content-digest"
 
 
@@ -115,15 +116,22 @@ class RegistryClient:
             RegistryError: The registry refuses it, or stored other bytes.
         """
         digest = target.digest or digest_of(raw)
-        answer = self._session.ask(
-            "PUT",
-            target,
-            f"manifests/{target.tag or target.digest}",
-            {"Content-Type": media_type},
-            body=lambda: _reader(raw),
-            size=len(raw),
-        )
-        body = answer.read(MAX_ERROR)
+        for attempt in range(1, _LOOKS + 1):
+            answer = self._session.ask(
+                "PUT",
+                target,
+                f"manifests/{target.tag or target.digest}",
+                {"Content-Type": media_type},
+                body=lambda: _reader(raw),
+                size=len(raw),
+            )
+            body = answer.read(MAX_ERROR)
+            # What was put a moment ago is not seen by each part of a registry at once, and while another push
+            # of the same image writes it once more, it is not seen at all.
+            if answer.status not in {BAD_REQUEST, NOT_FOUND} or b"BLOB_UNKNOWN" not in body:
+                break
+            if attempt < _LOOKS:
+                self._transport.rest(attempt)
         expect(answer, {CREATED}, target, body, digest)
         said = answer.headers.get(_DIGEST, digest)
         if said != digest:

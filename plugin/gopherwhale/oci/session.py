@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ CREATED: Final = 201
 ACCEPTED: Final = 202
 NO_CONTENT: Final = 204
 PARTIAL: Final = 206
+BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
@@ -196,6 +198,8 @@ def _said(body: bytes) -> str:
 
 
 def _parts(error: Mapping[str, object]) -> tuple[object, object, object]:
-    # What went wrong below the registry, as a full disk, stands in the detail alone.
     detail = error.get("detail") or ""
-    return error.get("code", ""), error.get("message", ""), json.dumps(detail) if detail else ""
+    # What went wrong below the registry, as a full disk, stands in the detail alone, as a number of errno.
+    number = re.search(r'"Err": (\d{1,3})\b', json.dumps(detail))
+    said = os.strerror(int(number[1])) if number else ""
+    return error.get("code", ""), error.get("message", ""), said or (json.dumps(detail) if detail else "")

@@ -17,6 +17,7 @@ from gopherwhale.errors import AuthenticationError, RegistryError
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.session import (
     ACCEPTED,
+    BAD_REQUEST,
     CREATED,
     MAX_ERROR,
     NO_CONTENT,
@@ -32,7 +33,6 @@ from gopherwhale.references import Reference
 TRIES: Final = 5
 CHUNK: Final = 16 * 1024 * 1024
 _LEAST_CHUNK: Final = 1024 * 1024
-_BAD_REQUEST: Final = 400
 _TOO_LARGE: Final = 413
 _TOO_MANY: Final = 429
 _RANGE_NOT_SATISFIABLE: Final = 416
@@ -181,7 +181,7 @@ class Upload:
 
     def _end(self, done: Answer, text: bytes, *, restartable: bool) -> None:
         # Only the digest tells that a registry put chunks together wrongly.
-        again = {*RETRIED, NOT_FOUND, *((_BAD_REQUEST, _RANGE_NOT_SATISFIABLE) if restartable else ())}
+        again = {*RETRIED, NOT_FOUND, *((BAD_REQUEST, _RANGE_NOT_SATISFIABLE) if restartable else ())}
         if done.status in again:
             raise _StartAgainError(str(failure(done, self.target, text, self.descriptor.digest)), done)
         expect(done, {CREATED, OK, NO_CONTENT}, self.target, text, self.descriptor.digest)

@@ -227,6 +227,30 @@ def test_a_tag_that_somebody_moved_meanwhile_is_left_alone(
     assert memory.tags[NAME, "latest"] == memory.tags[NAME, "new"] == layout.root.digest
 
 
+@pytest.mark.parametrize("times", [1, 99])
+def test_an_index_whose_children_are_not_seen_yet_is_put_again(
+    client: RegistryClient,
+    target: Reference,
+    memory: MemoryRegistry,
+    proxy: Proxy,
+    layout: Layout,
+    times: int,
+) -> None:
+    """Registries are not always of one mind at once: a child that we just put may be unknown for a moment."""
+    left = [Fault(reply=Reply(400, b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}'))] * times
+    proxy.script = lambda request: (
+        left.pop() if left and layout.root.digest in request.path and request.method == "PUT" else None
+    )
+    if times == 1:
+        push(layout, target, ["latest"], client=client)
+        assert memory.complete(NAME, memory.tags[NAME, "latest"])
+    else:
+        with pytest.raises(RegistryError, match="MANIFEST_BLOB_UNKNOWN"):
+            push(layout, target, ["latest"], client=client)
+        assert len(left) == 99 - 5
+        assert not memory.tags
+
+
 def test_requests_are_bounded_and_side_by_side(
     client: RegistryClient, target: Reference, proxy: Proxy, layout: Layout
 ) -> None:
