@@ -185,7 +185,7 @@ class Settings(BaseModel):
         (), description="hosts of other domains that may see a registry's credential to give a token"
     )
     allow_dirty: bool = Field(default=False, description="push a tree with uncommitted changes")
-    push_jobs: int = Field(4, ge=1, le=32, description="requests that a push has under way at once")
+    push_jobs: int = Field(8, ge=1, le=32, description="requests that a push has under way at once")
     if_unmoved: bool = Field(
         default=False, description="move no tag that somebody else moved while this run was building"
     )

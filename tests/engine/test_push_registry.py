@@ -141,8 +141,8 @@ class Own:
 
     def start(self) -> str:
         """Start it on a free port, with what it held before."""
-        files = {"pid_file": self.folder / "pid", "log": self.folder / "log"}
-        self.address, _ = start_registry(self.program, self.folder, **files)
+        pid_file, log = self.folder / "pid", self.folder / "log"
+        self.address, _ = start_registry(self.program, self.folder, pid_file=pid_file, log=log)
         return self.address
 
     def stop(self) -> None:

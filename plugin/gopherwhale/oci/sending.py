@@ -18,7 +18,7 @@ from gopherwhale.oci.tagging import TagRules
 from gopherwhale.oci.workers import side_by_side
 from gopherwhale.references import Reference
 
-JOBS: Final = 4
+JOBS: Final = 8
 _EVERY: Final = 2.0
 _MEGABYTE: Final = 1e6
 
