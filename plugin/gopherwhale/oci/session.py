@@ -9,16 +9,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
-from urllib.parse import urljoin
 
 from gopherwhale.errors import AuthenticationError, GopherwhaleError, RegistryError
 from gopherwhale.oci import credentials
 from gopherwhale.oci.challenges import parse_challenge
 from gopherwhale.oci.tokens import Tokens
 from gopherwhale.oci.transport import Answer, Body, Transport
-from gopherwhale.oci.urls import origin
+from gopherwhale.oci.urls import joined, origin
 from gopherwhale.references import Reference
 
+_NO_NAME: Final = b"NAME_UNKNOWN"
 MAX_ERROR: Final = 64 * 1024
 OK: Final = 200
 CREATED: Final = 201
@@ -114,7 +114,7 @@ class Session:
         location = answer.headers.get("location", "")
         if not location:
             raise RegistryError(f"{target.name}: the registry does not say where the upload goes on")
-        url = urljoin(answer.url, location)
+        url = joined(answer.url, location)
         if query:
             url = f"{url}{'&' if '?' in url else '?'}{query}"
         own = origin(url) == origin(self.base(target))
@@ -182,7 +182,8 @@ def failure(answer: Answer, target: Reference, body: bytes, digest: str = "") ->
         )
     what = f"{target.name}{'@' + digest if digest else ''}"
     tries = f" after {answer.attempts} attempts" if answer.attempts > 1 else ""
-    return RegistryError(f"{what}: the registry answers {answer.status}{tries}{_said(body)}")
+    hint = "does the repository exist? some registries want it to be made first" if _NO_NAME in body else ""
+    return RegistryError(f"{what}: the registry answers {answer.status}{tries}{_said(body)}", hint=hint)
 
 
 def _said(body: bytes) -> str:

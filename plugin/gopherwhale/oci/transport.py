@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from threading import Event, Lock
 from typing import IO, Any, Final
-from urllib.parse import urljoin
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -24,7 +23,7 @@ from gopherwhale.errors import RegistryError
 from gopherwhale.oci.failures import advice, cause, is_final
 from gopherwhale.oci.proxies import proxy_for
 from gopherwhale.oci.trust import context_for
-from gopherwhale.oci.urls import Origin, netloc, origin, shown
+from gopherwhale.oci.urls import Origin, joined, netloc, origin, shown
 
 RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 ATTEMPTS: Final = 5
@@ -217,7 +216,7 @@ class Transport:
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD") or not target:
                 return answer
             answer.close()
-            target = urljoin(url, target)
+            target = joined(url, target)
             if start[0] == "https" and origin(target)[0] != "https":
                 raise RegistryError(f"{shown(url)} redirects to {netloc(target)} without TLS; not followed")
             url = target

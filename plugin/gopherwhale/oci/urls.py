@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 from gopherwhale.errors import RegistryError
 
@@ -29,6 +29,18 @@ def origin(url: str) -> Origin:
     if not parts.hostname:
         raise RegistryError(f"a registry leads to {shown(url)!r}, which is no address that can be used")
     return parts.scheme, parts.hostname, port
+
+
+def joined(url: str, location: str) -> str:
+    """Where a Location leads, which may be relative (RFC 9110 section 10.2.2); without its fragment.
+
+    Raises:
+        RegistryError: Nobody could say.
+    """
+    try:
+        return urldefrag(urljoin(url, location)).url
+    except ValueError:
+        raise RegistryError(f"{shown(url)} leads to {shown(location)!r}, which is no address") from None
 
 
 def netloc(url: str) -> str:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gopherwhale.errors import RegistryError
+from gopherwhale.oci.urls import joined, origin
+from tests.fuzz.registry_answers import read_error
+
+TEXTS = st.one_of(st.binary(max_size=300), st.text(max_size=80).map(str.encode))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+ERRORS = st.fixed_dictionaries(
+    {"errors": st.lists(st.fixed_dictionaries({"code": JSON, "message": JSON, "detail": JSON}), max_size=3)}
+)
+
+
+@settings(max_examples=60)
+@given(st.one_of(TEXTS, ERRORS.map(lambda document: json.dumps(document).encode())))
+def test_whatever_a_registry_says_becomes_one_bounded_printable_line(body: bytes) -> None:
+    """An error's text is data: no line break, no escape, no end."""
+    shown = read_error(body).splitlines()[0]
+    assert shown.isprintable()
+    assert len(shown) < 600
+    assert "registry.example/acme/hello@sha256:000" in shown
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"errors": [{"code": "UNKNOWN", "detail": {"Enclosed": {"Err": 28}}}]}, "No space left on device"),
+        ({"errors": [{"code": "DENIED", "message": "quota exceeded"}]}, "DENIED quota exceeded"),
+        ({"errors": [{"code": "NAME_UNKNOWN", "message": "no"}]}, "does the repository exist?"),
+        ({"message": "Not Found"}, '{"message": "Not Found"}'),
+    ],
+)
+def test_a_cause_is_told_in_words(document: Any, expected: str) -> None:
+    """A full disk is a number in the registry's answer and words in ours."""
+    assert expected in read_error(json.dumps(document).encode())
+
+
+@settings(max_examples=100)
+@given(st.text(max_size=60))
+def test_a_location_leads_somewhere_or_is_refused(location: str) -> None:
+    """No text of a registry's makes more of an address than an origin or an error of ours."""
+    try:
+        scheme, host, _ = origin(joined("https://registry.example/v2/", location))
+    except RegistryError:
+        return
+    assert scheme in {"http", "https"}
+    assert host
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/v2/x?a=1", "https://registry.example/v2/x?a=1"),
+        ("y#part", "https://registry.example/v2/y"),
+        ("http://other.example:1/z", "http://other.example:1/z"),
+        ("//other.example/z", "https://other.example/z"),
+    ],
+)
+def test_a_location_may_be_relative(location: str, url: str) -> None:
+    """As RFC 9110 has it, and its fragment is left out: a query is still to be added."""
+    assert joined("https://registry.example/v2/", location) == url
