@@ -36,7 +36,6 @@ def test_the_repository_is_that_of_cookiecutter(
     [
         (("new",), "there is nobody to ask"),
         (("new", "--no-input", "--answer", "projekt=x"), "did you mean project?"),
-        (("new", "--no-input", "--answer", "go_version=1.2"), "type a release of Go"),
     ],
 )
 def test_a_users_mistake_is_told(

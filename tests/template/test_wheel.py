@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
-from tests.template.baking import ROOT, bake, files
+import pytest
 
-_RENDER = """
-import json, sys
-from pathlib import Path
 from gopherwhale.adopt import rendering
-template = rendering.bundled()
-assert template.is_relative_to(sys.argv[1]), template
-made = rendering.render(template, {"project": "hello"})
-for path, data in made.items():
-    place = Path(sys.argv[2], path)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(data)
-"""
+from tests.template.baking import ROOT, bake, files
+from tests.unit.adopt.repositories import here_if_it_works
 
 
-def test_what_a_wheel_carries_makes_the_same_repository(tmp_path: Path) -> None:
+def test_what_a_wheel_carries_makes_the_same_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The package with the files that pyproject.toml puts into a wheel renders what a checkout does."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
     site = tmp_path / "site-packages"
@@ -36,19 +26,12 @@ def test_what_a_wheel_carries_makes_the_same_repository(tmp_path: Path) -> None:
         (site / target).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / source, site / target)
         assert any(f"/{source}".startswith(kept) for kept in settings["sdist"]["include"])
-    done = subprocess.run(
-        [sys.executable, "-c", _RENDER, str(site), str(tmp_path / "rendered")],
-        env={**os.environ, "PYTHONPATH": str(site)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    baked, rendered = bake(tmp_path / "target"), tmp_path / "rendered"
+    monkeypatch.setattr(rendering, "__file__", str(site / "gopherwhale" / "adopt" / "rendering.py"))
+    monkeypatch.setattr(rendering, "_run", here_if_it_works(rendering._run))  # noqa: SLF001 -- the seam
+    assert rendering.bundled().is_relative_to(site)
+    found = rendering.render(rendering.bundled(), {"project": "hello"})
+    baked = bake(tmp_path / "target")
     expected = {path.relative_to(baked).as_posix(): path.read_bytes() for path in files(baked)}
-    found = {path.relative_to(rendered).as_posix(): path.read_bytes() for path in files(rendered)}
     # A checkout knows its commit, a wheel does not.
     assert expected.pop(".gopherwhale.json")
     assert found.pop(".gopherwhale.json")

@@ -103,6 +103,16 @@ def test_no_repository_and_no_commit_are_no_revision(tmp_path: Path) -> None:
     assert git.read(tmp_path, {}) is None
 
 
+def test_the_outline_is_known_before_the_first_commit(tmp_path: Path) -> None:
+    """The top, the remote and the branch, from a folder below too; of no repository nothing."""
+    assert git.outline(tmp_path) == git.Outline(top=None)
+    run(tmp_path, "init", "-q", "-b", "trunk")
+    (tmp_path / "below").mkdir()
+    assert git.outline(tmp_path / "below") == git.Outline(top=tmp_path, default_branch="trunk")
+    run(tmp_path, "remote", "add", "origin", "https://user:secret@host.example/acme/hello.git")
+    assert git.outline(tmp_path).source == "https://host.example/acme/hello"
+
+
 def test_without_git_the_error_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a repository exit code 14 names git; a folder that is none needs no git."""
     monkeypatch.setenv("PATH", str(tmp_path))

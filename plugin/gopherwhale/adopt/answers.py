@@ -122,6 +122,10 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
         notes.append(
             f"engine = buildx: {survey.dockerfile} ends in {recipe.base or 'nothing'}, not in scratch"
         )
+        if answers["ci"] == "gitlab":
+            notes.append(
+                f".gitlab-ci.yml builds without Docker, and so without {survey.dockerfile}: change it"
+            )
     return Derived(answers=answers, notes=tuple(notes))
 
 

@@ -178,6 +178,16 @@ def test_a_dockerfile_that_is_there(tmp_path: Path, base: str, engine: str) -> N
     assert shape["packages"] == ["./cmd/serve=/hello"]
 
 
+def test_a_pipeline_that_would_pass_by_the_dockerfile_is_told_of(tmp_path: Path) -> None:
+    """The template's pipeline for GitLab builds without Docker: a Dockerfile that says more is named."""
+    recipe = dockerfile.read(DOCKERFILE.format(base="debian:12"))
+    found = look(write(tmp_path, {"go.mod": MOD, "main.go": MAIN, "Dockerfile": "x"}))
+    facts = Facts(source="https://gitlab.com/acme/hello")
+    said = "\n".join(derive(found, facts, recipe, "1.27.3", Wishes()).notes)
+    assert "engine = buildx: Dockerfile ends in debian:12" in said
+    assert ".gitlab-ci.yml builds without Docker" in said
+
+
 HOSTILE: tuple[Tree, ...] = (
     {"go.mod": "module github.com/acme/$(id)\n", "main.go": MAIN},
     {"go.mod": 'module "github.com/acme/<< 7*7 >>"\n', "main.go": MAIN},

@@ -65,6 +65,21 @@ def test_a_target_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupt_leaves_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before the last file is complete: no file, no folder, nothing half written."""
+    synced = []
+
+    def interrupt(handle: int) -> None:
+        synced.append(handle)
+        if len(synced) > 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, [change("a/b", None, "1"), change("c", None, "2"), change("d", None, "3")])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_user_without_rights_is_told(tmp_path: Path) -> None:
     """The same with real permissions, as another user."""
     folder = tmp_path / "theirs"
