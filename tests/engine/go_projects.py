@@ -17,6 +17,7 @@ from gopherwhale.oci.documents import Descriptor, Index, Manifest
 from gopherwhale.oci.layout import Layout, walk
 from gopherwhale.oci.source import check_blob, read_document
 from gopherwhale.platforms import Platform
+from gopherwhale.receipts import BUILT
 from tests.engine import projects
 from tests.engine.conftest import Testbed
 from tests.engine.projects import Project
@@ -91,7 +92,7 @@ def litter(folder: Path) -> list[str]:
     """What lies below `dist` that is neither a layout's own nor kept for the next build."""
     layout = folder / "hello"
     opened = Layout(layout)
-    wanted = {"oci-layout", "index.json", ".lock", f"blobs/sha256/{opened.root.digest[7:]}"}
+    wanted = {"oci-layout", "index.json", ".lock", BUILT, f"blobs/sha256/{opened.root.digest[7:]}"}
     for descriptor, document in walk(opened):
         parts = (document.config, *document.layers) if isinstance(document, Manifest) else ()
         wanted |= {f"blobs/sha256/{part.digest[7:]}" for part in (descriptor, *parts)}

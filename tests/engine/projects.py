@@ -42,13 +42,15 @@ class Project:
     folder: Path
     environment: Mapping[str, str]
 
-    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, standard_input: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command in the repository, to whatever end."""
         return subprocess.run(
             command,
             cwd=self.folder,
             env={**self.environment, **variables},
-            stdin=subprocess.DEVNULL,
+            input=standard_input,
             capture_output=True,
             text=True,
             timeout=SECONDS,
