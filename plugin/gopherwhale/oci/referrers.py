@@ -45,7 +45,7 @@ def from_api(
             return None
         first = False
         expect(answer, {OK}, target, body, digest)
-        found |= {entry.digest: entry for entry in _index(body, target).manifests}
+        found |= {entry.digest: entry for entry in read_index(body, target).manifests}
         if len(found) > MAX_ENTRIES:
             raise RegistryError(f"{target.name}: the registry lists over {MAX_ENTRIES} referrers")
     return list(found.values())
@@ -101,11 +101,16 @@ def _kept(client: RegistryClient, reference: Reference) -> tuple[dict[str, str],
     if not client.head_manifest(reference):
         return {}, ()
     raw, _ = client.get_manifest(reference)
-    index = _index(raw, reference)
+    index = read_index(raw, reference)
     return dict(index.annotations), index.manifests
 
 
-def _index(raw: bytes, target: Reference) -> Index:
+def read_index(raw: bytes, target: Reference) -> Index:
+    """Read a registry's list of referrers, which is an index.
+
+    Raises:
+        RegistryError: It is none.
+    """
     try:
         return parse_index(raw, f"{target.name}: the list of referrers")
     except LayoutError as error:

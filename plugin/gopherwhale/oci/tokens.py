@@ -109,7 +109,7 @@ class Tokens:
             return _Grant(header=_basic(credential), until=now + _LONGEST_LIFE, needs=None)
         known = credential is not None and bool(credential.username or credential.identity_token)
         check_realm(challenge.realm, registry_url, credential=known, named=self.token_realms)
-        token, life = _token(self._fetch(challenge, registry_url, scope, credential), registry_url)
+        token, life = read_token(self._fetch(challenge, registry_url, scope, credential), registry_url)
         until = now + max(life - _SPARE, life / 2)
         return _Grant(header=f"Bearer {token}", until=until, needs=_needs(scope))
 
@@ -156,7 +156,15 @@ def _needs(scope: str) -> frozenset[tuple[str, str]]:
     return frozenset((what, action) for what, _, actions in parts for action in actions.split(","))
 
 
-def _token(body: bytes, registry_url: str) -> tuple[str, float]:
+def read_token(body: bytes, registry_url: str) -> tuple[str, float]:
+    """Read a token service's answer.
+
+    Returns:
+        The token, and the seconds that it lives for.
+
+    Raises:
+        AuthenticationError: There is no token in it that could stand in a header.
+    """
     try:
         document = json.loads(body)
         token = document.get("token") or document.get("access_token")

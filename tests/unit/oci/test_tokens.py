@@ -190,10 +190,10 @@ def test_a_token_service_that_fails_is_told_without_the_secret(
 )
 def test_any_answer_of_a_token_service_is_a_token_or_a_refusal(document: dict[str, object]) -> None:
     """Whatever JSON it sends, what is kept is printable and lives for a bounded time."""
-    from gopherwhale.oci.tokens import _token  # noqa: PLC0415 -- without a server, to try many
+    from gopherwhale.oci.tokens import read_token  # noqa: PLC0415 -- without a server, to try many
 
     try:
-        token, life = _token(json.dumps(document).encode(), "https://registry.example")
+        token, life = read_token(json.dumps(document).encode(), "https://registry.example")
     except AuthenticationError:
         return
     assert token.isascii()
