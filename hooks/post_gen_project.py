@@ -30,7 +30,11 @@ def chosen(answers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield f"kind-{answers['kind']}", f"cmd/{project}" if several else "."
     if several:
         yield "job", f"cmd/{project}-job"
-    yield answers["ci"].partition("-")[0], "."
+    if answers["ci"] == "gitlab":
+        yield "gitlab", "."
+    else:
+        yield "github", "."
+        yield "github-matrix" if answers["ci"] == "github-matrix" else "github-one", "."
     yield f"license-{answers['license']}", "."
     for runner in ("invoke", "nox"):
         if answers["runner"] in (runner, "both"):

@@ -38,6 +38,8 @@ _IMAGES: Final[Mapping[str, tuple[str, str]]] = {
     "other": (rf"(?!docker\.io/){_HOST}/{_PATH}", "registry.example.com/acme/hello"),
 }
 _MAX_IMAGE: Final = 255
+_BASE = re.compile(rf"({_HOST}/)?{_PATH}(:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(@sha256:[0-9a-f]{{64}})?")
+_DISTROLESS: Final = "gcr.io/distroless/static-debian12:nonroot"
 
 # golang.org/x/mod/module, CheckPath.
 _MODULE_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
@@ -172,6 +174,20 @@ def image(answers: Answers) -> str | None:
     return f"for the registry {answers['registry']!a} type a name in lower case such as {example!a}"
 
 
+def base(answers: Answers) -> str | None:
+    """What the final stage stands on."""
+    value = str(answers["base"])
+    if value in ("scratch", "distroless"):
+        return None
+    name, _, digest = value.partition("@")
+    path, colon, tag = name.rpartition(":")
+    if len(value) > _MAX_IMAGE or not _BASE.fullmatch(value):
+        return "type 'scratch', 'distroless' or an image with its tag, as 'alpine:3.22'"
+    if not digest and (not colon or "/" in tag or tag == "latest"):
+        return f"say which of them: type it with a tag that stays, as {_short(f'{path or name}:1')}"
+    return None
+
+
 def module(answers: Answers) -> str | None:
     """A path that the go command accepts for a module and could download it by."""
     value = str(answers["module"])
@@ -248,9 +264,10 @@ CHECKS: Final[Mapping[str, Callable[[Answers], str | None]]] = {
     "platforms": platforms,
     "go_version": go_version,
     "builder": choice("builder", "alpine", "debian"),
+    "base": base,
     "time_zones": yes_or_no("time_zones"),
     "vendoring": yes_or_no("vendoring"),
-    "ci": choice("ci", "github", "gitlab"),
+    "ci": choice("ci", "github", "github-matrix", "gitlab"),
     "weekly": yes_or_no("weekly"),
     "runner": choice("runner", "both", "invoke", "nox"),
     "license": choice("license", "Apache-2.0", "MIT", "BSD-3-Clause", "none"),
@@ -284,7 +301,7 @@ def derived(answers: Answers) -> dict[str, str]:
     """What no question asks for and a configuration could still set: it must be what follows."""
     runner, version = answers["runner"], str(answers["go_version"])
     return {
-        "__base": "scratch",
+        "__base": _DISTROLESS if answers["base"] == "distroless" else str(answers["base"]),
         "__docker": "nox -s docker-" if runner == "nox" else "invoke docker.",
         "__ci_docker": "invoke docker." if runner == "invoke" else "nox -s docker-",
         "__ci_flags": "" if runner == "invoke" else " --",

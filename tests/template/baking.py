@@ -22,7 +22,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     key: ("no", "yes") if isinstance(value, bool) else tuple(value)
     for key, value in QUESTIONS.items()
     if not key.startswith("_") and isinstance(value, list | bool)
-}
+} | {"base": ("scratch", "distroless", "registry.example.com/acme/base:1")}
 PARTS: Final = ROOT / "templates"
 
 GOOD: Final[Mapping[str, Any]] = {
@@ -38,6 +38,7 @@ GOOD: Final[Mapping[str, Any]] = {
     "platforms": "linux/amd64",
     "go_version": "1.27.3",
     "builder": "alpine",
+    "base": "scratch",
     "time_zones": False,
     "vendoring": False,
     "ci": "github",

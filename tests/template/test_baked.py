@@ -20,7 +20,7 @@ from tests.template.conftest import Bake, Baked
 
 _ALWAYS = {
     *(".dockerignore", ".gitignore", ".golangci.yml", ".gopherwhale.json", "Dockerfile", "README.md"),
-    *("go.mod", "gopherwhale.toml", "requirements.txt"),
+    *("go.mod", "gopherwhale.toml", "guard.py", "requirements.txt"),
     *("internal/buildinfo/buildinfo.go", "internal/buildinfo/buildinfo_test.go"),
 }
 _GO = {
@@ -36,6 +36,7 @@ _CI = {
     },
     "gitlab": {".gitlab-ci.yml"},
 }
+_BASES = {"distroless": "gcr.io/distroless/static-debian12:nonroot"}
 _RUNNERS = {"invoke": {"tasks.py"}, "nox": {"noxfile.py"}, "both": {"tasks.py", "noxfile.py"}}
 
 
@@ -146,6 +147,7 @@ def test_the_settings_are_ours(baked: Baked) -> None:
         assert image.labels["org.opencontainers.image.title"] == name
         assert image.labels.get("org.opencontainers.image.licenses", "none") == answers["license"]
         assert f"ARG GO_VERSION={image.build_args['GO_VERSION']}\n" in dockerfile
+        assert image.go.base == _BASES.get(answers["base"], answers["base"])
         assert image.go.time_zones == (answers["time_zones"] == "yes")
         assert image.go.flags == (("-mod=vendor",) if answers["vendoring"] == "yes" else ())
         assert bool(image.go.expose) == (answers["kind"] == "http" and name == "hello")
@@ -175,7 +177,8 @@ def test_the_dockerfile_keeps_the_rules(baked: Baked) -> None:
     assert all(
         line.startswith("FROM --platform=$BUILDPLATFORM golang:${GO_VERSION}-") for line in starts[:-programs]
     )
-    named = ["FROM scratch AS hello-job", "FROM scratch AS hello"] if programs > 1 else ["FROM scratch"]
+    base = _BASES.get(answers["base"], answers["base"])
+    named = [f"FROM {base} AS hello-job", f"FROM {base} AS hello"] if programs > 1 else [f"FROM {base}"]
     assert starts[-programs:] == named
     modules = ["COPY go.mod go.sum* ./", "    go mod download"] if answers["vendoring"] == "no" else []
     places = [lines.index(line) for line in (*modules, "COPY . .", "ARG COMMIT VERSION SOURCE_DATE_EPOCH")]

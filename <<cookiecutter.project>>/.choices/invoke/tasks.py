@@ -4,6 +4,7 @@
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 from gopherwhale.tasks import namespace
@@ -38,11 +39,17 @@ def vuln(context: Context) -> None:
     context.run(f"go run {GOVULNCHECK} ./...", env={"GOTOOLCHAIN": "auto"})
 
 
+@task
+def guard(context: Context) -> None:
+    """Prove that a Dockerfile which builds the wrong program is refused."""
+    context.run(f'"{sys.executable}" guard.py')
+
+
 def go_env(context: Context, name: str) -> str:
     """Ask the go command for one of its settings."""
     return context.run(f"go env {name}", hide=True).stdout.strip()
 
 
 ns = namespace()
-for each in (test, lint, vuln):
+for each in (test, lint, vuln, guard):
     ns.add_task(each)

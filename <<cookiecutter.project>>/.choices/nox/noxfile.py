@@ -8,6 +8,7 @@
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -43,6 +44,12 @@ def lint(session: nox.Session) -> None:
 def vuln(session: nox.Session) -> None:
     """Look for known vulnerabilities in what the program calls."""
     go(session, "run", GOVULNCHECK, "./...", GOTOOLCHAIN="auto")
+
+
+@nox.session(venv_backend="none")
+def guard(session: nox.Session) -> None:
+    """Prove that a Dockerfile which builds the wrong program is refused."""
+    session.run(sys.executable, "guard.py", external=True)
 
 
 def go(session: nox.Session, *arguments: str, **environment: str) -> None:

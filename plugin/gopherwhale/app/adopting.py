@@ -102,7 +102,7 @@ def _derive(
         recipe = dockerfile.read(survey.read_text(root / found.dockerfile))
     facts = Facts(source=outline.source, default_branch=outline.default_branch)
     wishes = Wishes(repository=options.repository, packages=options.package)
-    derived = deriving.derive(found, facts, recipe, str(questions.get("go_version", "")), wishes)
+    derived = deriving.derive(found, facts, recipe, str(questions.get("_newest_go", "")), wishes)
     return replace(derived, answers={**derived.answers, **given})
 
 
