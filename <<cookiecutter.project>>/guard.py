@@ -9,9 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+HIDDEN = (r"^(ARG\b.*\bTARGETARCH)\b(?!=)", r"\1=amd64")
+FIXED = (r'\bGOARCH="?\$\{?TARGETARCH\}?"?', "GOARCH=amd64")
 MISTAKES = {
-    "a default hides the platform": (r"^(ARG\b.*\bTARGETARCH)\b(?!=)", r"\1=amd64"),
-    "the architecture is written by hand": (r'\bGOARCH="?\$\{?TARGETARCH\}?"?', "GOARCH=amd64"),
+    "a default hides the platform": HIDDEN,
+    "the architecture is written by hand": FIXED,
 }
 REFUSED = 10
 

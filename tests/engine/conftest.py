@@ -19,6 +19,8 @@ from tasks._testbed.processes import stop
 from tasks._testbed.registry import start_registry
 from tasks._testbed.state import State
 from tests.conftest import AMBIENT, REQUIRE_ENGINE
+from tests.engine import projects
+from tests.engine.projects import Installed
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _SECONDS: Final = 600.0
@@ -152,6 +154,12 @@ def docker_config(testbed: Testbed, tmp_path: Path) -> Path:
     folder = tmp_path / "docker-config"
     shutil.copytree(testbed.docker_config / "cli-plugins", folder / "cli-plugins", symlinks=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Give the package as it is published, installed once for all."""
+    return projects.install(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(scope="session")

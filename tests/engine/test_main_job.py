@@ -33,12 +33,6 @@ Make = Callable[..., Project]
 THREE = projects.PLATFORMS.split(",")
 
 
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The published package."""
-    return projects.install(tmp_path_factory.mktemp("installed"))
-
-
 @pytest.fixture
 def make(testbed: Testbed, installed: Installed, registry: Registry, tmp_path: Path) -> Make:
     """Bake a repository whose image goes to a registry of the test's own."""

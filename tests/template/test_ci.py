@@ -86,8 +86,9 @@ def test_the_workflow_pushes_no_pull_request(baked: Baked) -> None:
     assert "verify" not in secret
     assert set(re.findall(r"secrets\.([A-Z_]+)", str(jobs))) == _SECRETS[answers["registry"]]
     commands = [step["run"] for step in jobs["push"]["steps"] if "run" in step]
-    push = "invoke docker.push" if answers["runner"] == "invoke" else "nox -s docker-push"
-    assert push in commands
+    docker = "invoke docker." if answers["runner"] == "invoke" else "nox -s docker-"
+    last = "merge" if answers["ci"] == "github-matrix" else "push"
+    assert any(f"{docker}{last}" in command for command in commands)
     weekly = [command for command in commands if "--tag latest" in command]
     assert bool(weekly) == (answers["weekly"] == "yes")
 
@@ -145,6 +146,8 @@ def test_the_caches_are_kept(baked: Baked) -> None:
         return
     for name, job in workflow(folder)["jobs"].items():
         steps = list(map(str, job["steps"]))
+        if any("download-artifact" in step for step in steps):
+            continue  # it builds nothing
         order = ["cache/restore", "cache/save"]
         if name != "check":
             task = "docker-" if answers["runner"] != "invoke" else "invoke docker."

@@ -1,0 +1,95 @@
+"""A workflow's own lines, as its runner would start them: what is between them, the runner does itself."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+# What a push to the main branch makes of the conditions that the template writes; a cache was not found.
+_CONDITIONS: Final[Mapping[str, bool]] = {
+    "github.event_name == 'pull_request'": False,
+    "github.event_name != 'pull_request'": True,
+    "github.event_name == 'schedule'": False,
+    "github.event_name != 'schedule'": True,
+    "github.ref_type == 'branch'": True,
+    "github.ref_type == 'branch' && steps.go-cache.outputs.cache-hit != 'true'": True,
+    '$CI_PIPELINE_SOURCE == "push"': True,
+    '$CI_PIPELINE_SOURCE != "schedule"': True,
+    '$CI_PIPELINE_SOURCE == "schedule"': False,
+    '$CI_PIPELINE_SOURCE == "merge_request_event"': False,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line for a shell.
+
+    Attributes:
+        job: The job's name, a matrix's entries counted.
+        text: As it stands in the workflow.
+        environment: What the workflow adds to the process environment.
+        uses: The action, where the runner does something itself.
+        inputs: That action's inputs.
+    """
+
+    job: str
+    text: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    uses: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+def of_github(file: Path) -> Iterator[Line]:
+    """The lines of a push to the main branch, jobs in the order of their needs."""
+    jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"]
+    for name, job in jobs.items():
+        assert all(list(jobs).index(need) < list(jobs).index(name) for need in _words(job.get("needs")))
+        if not _CONDITIONS[job.get("if", "github.event_name != 'pull_request'")]:
+            continue
+        for number, entry in enumerate(job.get("strategy", {}).get("matrix", {}).get("include", [{}])):
+            values = {f"matrix.{key}": value for key, value in entry.items()}
+            environment = {key: _filled(text, values) for key, text in job.get("env", {}).items()}
+            for step in job["steps"]:
+                if _CONDITIONS[step.get("if", "github.ref_type == 'branch'")]:
+                    yield Line(
+                        job=f"{name}-{number}",
+                        text=step.get("run", ""),
+                        environment=environment,
+                        uses=step.get("uses", "").partition("@")[0],
+                        inputs={key: _filled(str(v), values) for key, v in step.get("with", {}).items()},
+                    )
+
+
+def of_gitlab(file: Path, variables: Mapping[str, str], instead: Mapping[str, str]) -> Iterator[Line]:
+    """The same on GitLab.
+
+    Args:
+        file: The pipeline's file.
+        variables: Those of the project and of GitLab itself.
+        instead: What stands for something that is not here, as a registry.
+    """
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    jobs = {name: job for name, job in document.items() if isinstance(job, dict) and "script" in job}
+    for name, job in sorted(jobs.items(), key=lambda item: document["stages"].index(item[1]["stage"])):
+        if not any(_CONDITIONS[rule["if"]] for rule in job["rules"]):
+            continue
+        known = dict(variables)
+        for key, text in {**document["variables"], **job.get("variables", {})}.items():
+            known[key] = string.Template(str(text)).safe_substitute(known)
+        lines = [*job.get("before_script", document["default"]["before_script"]), *job["script"]]
+        # GitLab hands all lines of a job to one shell.
+        yield Line(job=name, text="\n".join(lines), environment={**known, **instead})
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    return re.sub(r"\$\{\{ (matrix\.\w+) \}\}", lambda found: str(values[found[1]]), text)
+
+
+def _words(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []

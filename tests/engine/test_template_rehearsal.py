@@ -1,0 +1,178 @@
+"""The new repository's own workflow, line by line as its runner would start it, for each kind of registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.engine import projects, rehearsal
+from tests.engine.conftest import Command, Registry, Testbed
+from tests.engine.projects import Installed, Project
+from tests.engine.rehearsal import Line
+from tests.template.baking import bake
+
+pytestmark = pytest.mark.engine
+
+_PLATFORMS = ("linux/amd64", "linux/arm64")
+# Each registry with a CI, a runner and an engine, so that all of them come to a push.
+_WAYS: dict[str, dict[str, str]] = {
+    "ghcr": {"ci": "github", "runner": "both", "time_zones": "yes"},
+    "dockerhub": {"ci": "github-matrix", "runner": "invoke", "kind": "tool"},
+    "ecr": {"ci": "gitlab", "runner": "nox", "weekly": "yes", "vendoring": "yes"},
+    "other": {"ci": "github", "runner": "invoke", "kind": "worker", "layout": "several"},
+}
+
+
+@pytest.fixture
+def runner(
+    request: pytest.FixtureRequest,
+    testbed: Testbed,
+    installed: Installed,
+    registry_factory: Callable[..., Registry],
+    docker_config: Path,
+    tmp_path: Path,
+) -> _Runner:
+    """Give a repository for a kind of registry, and what GitHub or GitLab does around its lines."""
+    kind: str = request.param
+    registry = registry_factory("AWS" if kind == "ecr" else "gopher", "a pass:word")
+    image = f"{registry.address}/acme/hello"
+    caches: Mapping[str, str] = request.getfixturevalue("go_environment")
+    environment = {
+        **installed.environment(caches),
+        "DOCKER_CONFIG": str(docker_config),
+        "GOVULNDB": _empty_database(tmp_path / "vulnerabilities"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+    }
+    answers = {**_WAYS[kind], "registry": kind, "platforms": ",".join(_PLATFORMS), "builder": "debian"}
+    if kind == "other":
+        answers["image"] = image
+    else:
+        # Where the image goes is the answer; for the three registries that are not here, this stands.
+        environment["GOPHERWHALE_REPOSITORY"] = image
+    folder = bake(tmp_path / "a folder", **answers, go_version=testbed.go_version)
+    project = Project(folder=folder, environment=environment)
+    project.good("git", "init", "--quiet", "--initial-branch", "main")
+    project.commit("first")
+    return _Runner(project, registry, tmp_path)
+
+
+@pytest.mark.parametrize("runner", _WAYS, indirect=True)
+def test_the_lines_of_the_workflow_end_with_the_image_in_the_registry(
+    runner: _Runner, skopeo: Command
+) -> None:
+    """Every `run:` of a push, in order and with an exit code of 0; log-in and artifacts are the runner's."""
+    for line in runner.lines():
+        runner.do(line)
+    assert runner.ran >= 4
+    commit = runner.project.good("git", "rev-parse", "--short=12", "HEAD").strip()
+    names = sorted(path.name for path in (runner.project.folder / "dist").iterdir() if path.is_dir())
+    assert names in (["hello"], ["hello", "hello-job"])
+    raw = ("inspect", "--raw", "--tls-verify=false", "--creds", f"{runner.registry.user}:a pass:word")
+    for name in names:
+        target = f"docker://{runner.registry.address}/acme/{name}"
+        index = json.loads(skopeo(*raw, f"{target}:sha-{commit}"))
+        found = [f"{one['platform']['os']}/{one['platform']['architecture']}" for one in index["manifests"]]
+        assert sorted(found) == list(_PLATFORMS)
+        assert json.loads(skopeo(*raw, f"{target}:latest")) == index
+        assert (runner.project.folder / "dist" / name / "receipt.json").exists()
+    if (runner.project.folder / ".github").exists():
+        assert "linux/arm64" in (runner.folder / "summary.md").read_text(encoding="utf-8")
+    assert runner.registry.password not in runner.said
+
+
+class _Runner:
+    """What GitHub and GitLab do around the lines."""
+
+    def __init__(self, project: Project, registry: Registry, folder: Path) -> None:
+        """Take the repository, the registry to log in to, and a folder for what lies beside them."""
+        self.project, self.registry, self.folder = project, registry, folder
+        self.said, self.ran = "", 0
+
+    def lines(self) -> Iterator[Line]:
+        """What the workflow does for a push to the main branch."""
+        pipeline = self.project.folder / ".gitlab-ci.yml"
+        if not pipeline.exists():
+            return rehearsal.of_github(self.project.folder / ".github/workflows/image.yaml")
+        # A cache of an earlier pipeline, this registry, and a stand-in for AWS.
+        instead = {name: self.project.environment[name] for name in ("GOCACHE", "GOMODCACHE")}
+        instead["GOPHERWHALE_REGISTRY"] = self.registry.address
+        _stand_in(self.folder / "bin", "aws", f"echo '{self.registry.password}'")
+        instead["PATH"] = f"{self.folder / 'bin'}{os.pathsep}{self.project.environment['PATH']}"
+        return rehearsal.of_gitlab(pipeline, _of_gitlab(self.project, self.registry), instead)
+
+    def do(self, line: Line) -> None:
+        """Run a line, or do what the action does that stands in its place."""
+        if line.text:
+            self._run(line)
+        elif line.uses == "docker/login-action":
+            login = ("docker", "login", "--username", self.registry.user, "--password-stdin")
+            done = subprocess.run(
+                [*login, self.registry.address], env=dict(self.project.environment), check=False,
+                input=self.registry.password, text=True, capture_output=True, timeout=60,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+        elif line.uses == "actions/upload-artifact":
+            found = list(self.project.folder.glob(line.inputs["path"]))
+            assert found, f"{line.job}: no artifact {line.inputs['path']}"
+            for file in found:
+                place = self.folder / "artifacts" / line.inputs["name"] / file.parent.name / file.name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, place)
+            # The next job's machine knows nothing of this one's.
+            shutil.rmtree(self.project.folder / "dist", ignore_errors=line.job.startswith("build"))
+            if not line.job.startswith("build"):
+                shutil.copytree(self.folder / "artifacts" / line.inputs["name"], self.project.folder / "dist")
+        elif line.uses == "actions/download-artifact":
+            shutil.copytree(self.folder / "artifacts", self.project.folder / line.inputs["path"])
+
+    def _run(self, line: Line) -> None:
+        environment = {**self.project.environment, **line.environment}
+        # As GitHub starts it: docs.github.com, "Workflow syntax", jobs.<job_id>.steps[*].shell.
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", line.text],
+            cwd=self.project.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=projects.SECONDS,
+            check=False,
+        )
+        self.said += done.stdout + done.stderr
+        self.ran += len(line.text.splitlines())
+        assert done.returncode == 0, f"{line.job}: {line.text}\n{done.stdout}\n{done.stderr}"
+
+
+def _of_gitlab(project: Project, registry: Registry) -> dict[str, str]:
+    return {
+        "CI_PROJECT_DIR": str(project.folder),
+        "CI_COMMIT_BRANCH": "main",
+        "CI_SERVER_URL": "https://gitlab.example",
+        "CI_JOB_ID": "1",
+        "AWS_TOKEN": "a token",
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/push",
+        "REGISTRY_USER": registry.user,
+        "REGISTRY_TOKEN": registry.password,
+    }
+
+
+def _empty_database(folder: Path) -> str:
+    """No vulnerabilities, for govulncheck without a network (go.dev/doc/security/vuln/database)."""
+    index = folder / "index"
+    index.mkdir(parents=True)
+    (index / "db.json").write_text('{"modified": "2026-01-01T00:00:00Z"}')
+    (index / "modules.json").write_text("[]")
+    (index / "vulns.json").write_text("[]")
+    return folder.as_uri()
+
+
+def _stand_in(folder: Path, name: str, line: str) -> None:
+    folder.mkdir()
+    (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+    (folder / name).chmod(0o755)
