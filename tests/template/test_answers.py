@@ -113,6 +113,14 @@ def _tree(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("key", "value", "advice"), _WRONG)
+def test_a_wrong_answer_is_told_from_a_good_one(hook: ModuleType, key: str, value: str, advice: str) -> None:
+    """The message names the answer and says what to type."""
+    (line,) = problems(hook, key, value)
+    assert line.startswith(f"{key} is ")
+    assert advice in line or key == "project"
+
+
+@pytest.mark.parametrize(("key", "value", "advice"), [_WRONG[0], _WRONG[4], *_WRONG[9::9]])
 def test_a_wrong_answer_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], key: str, value: str, advice: str
 ) -> None:
