@@ -67,11 +67,12 @@ class Group:
 
 
 def grouped(findings: Iterable[Finding]) -> list[Group]:
-    """Findings that differ in the platform alone put together, the worst first."""
+    """Findings that differ in the platform alone put together, the worst first, causes before effects."""
+    order = list(CODES)
     groups: dict[Finding, list[Finding]] = {}
     for one in findings:
         groups.setdefault(_alike(one), []).append(one)
-    ordered = sorted(groups.items(), key=lambda item: item[0].severity.rank)
+    ordered = sorted(groups.items(), key=lambda item: (item[0].severity.rank, order.index(item[0].code)))
     return [
         Group(
             finding=found[0] if len(found) == 1 else alike,

@@ -20,7 +20,7 @@ _ABBREVIATED: Final = re.compile(r"[0-9a-f]{7,63}")
 _ARCHITECTURE_WORDS: Final = {
     "386": ("386", "i686", "x86"),
     "amd64": ("amd64", "x86_64", "x86-64", "x64"),
-    "arm": ("arm", "armhf", "armv6", "armv7", "armel"),
+    "arm": ("arm", "armhf", "armel", "armv5", "armv6", "armv6l", "armv7", "armv7l"),
     "arm64": ("arm64", "aarch64"),
 }
 
@@ -127,7 +127,8 @@ def judge_reached(scope: Scope) -> list[Finding]:
 
 def _names_its_machine(one: Reached) -> bool:
     words = _ARCHITECTURE_WORDS.get(one.facts.architecture, (one.facts.architecture,))
-    return bool(one.facts.architecture) and any(word in one.path for word in words)
+    pattern = rf"(?<![a-z])({'|'.join(map(re.escape, words))})(?![a-z0-9])"
+    return bool(one.facts.architecture) and bool(re.search(pattern, one.path.lower()))
 
 
 def _judge_base(scope: Scope) -> list[Finding]:

@@ -46,14 +46,17 @@ _RISCV: Final = ("/lib64/lp64d", "/usr/lib64/lp64d", "/lib64/lp64", "/usr/lib64/
 _MUSL_FOLDERS: Final = ("/lib", "/usr/local/lib", "/usr/lib")
 # musl's loader is these libraries itself, whatever the name ends with.
 _MUSL_OWN: Final = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\..*")
+# The driver's, which NVIDIA's container toolkit puts into a container when it starts.
+_LENT: Final = re.compile(r"lib(cuda|nvcuvid|nvidia-[a-z0-9-]+)\.so(\..*)?")
 _MAX_INCLUDES: Final = 64
 _MAX_LINES: Final = 1000
 
 
-def is_own(program: BinaryFacts, name: str) -> bool:
-    """Whether the loader itself is the library of that name."""
+def is_given(program: BinaryFacts, name: str) -> bool:
+    """Whether a library need not be in the image: the loader itself is it, or the machine lends it."""
     loader = posixpath.basename(program.interpreter)
-    return name == loader or ("ld-musl" in loader and bool(_MUSL_OWN.fullmatch(name)))
+    musl = "ld-musl" in loader and bool(_MUSL_OWN.fullmatch(name))
+    return name == loader or musl or bool(_LENT.fullmatch(name))
 
 
 class Loader:

@@ -76,7 +76,8 @@ def _location(finding: Finding, report: Report) -> dict[str, Any]:
         place = {"uri": _uri(report.source)}
     name = ":".join(part for part in (finding.platform, finding.path) if part) or report.source
     return {
-        "physicalLocation": {"artifactLocation": place},
+        # Code scanning shows no result without a line, whatever it is in.
+        "physicalLocation": {"artifactLocation": place, "region": {"startLine": 1}},
         "logicalLocations": [{"fullyQualifiedName": printable(name), "kind": "resource"}],
     }
 

@@ -135,6 +135,10 @@ KINDS: Final[Mapping[str, tuple[Layers, Mapping[str, Any]]]] = {
         ),
         {},
     ),
+    "a driver of the machine's": (
+        of(debian, lambda one: {"/app": cgo(one, LOADERS[one], "libc.so.6", "libcuda.so.1")}),
+        {},
+    ),
     "a script": (
         of(alpine, lambda one: {"/run": SCRIPT, "/bin/app": program(f"linux/{one}")}),
         {"Entrypoint": ["/run"], "Cmd": ["app"]},

@@ -217,6 +217,18 @@ def test_a_program_behind_a_shell_a_launcher_or_a_script_is_judged(
 
 
 @pytest.mark.parametrize(
+    ("path", "found"),
+    [("/opt/app-arm64", set()), ("/opt/aarch64/app", set()), ("/opt/app", {"wrong-machine"}),
+     ("/opt/charm64/app", {"wrong-machine"}), ("/opt/app-amd64", {"wrong-machine"})],
+)  # fmt: skip
+def test_a_script_may_name_programs_of_other_machines_by_their_names(path: str, found: set[str]) -> None:
+    """One that says its own machine is there for scripts that choose; any other is the wrong one."""
+    script = f"#!/bin/sh\n{path} || exec /opt/own\n".encode()
+    contents = {**BASE, "/run": script, path: program(ARM), "/opt/own": program(AMD)}
+    assert codes(alone(AMD, files(contents), Entrypoint=["/run"])) == found
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["/bin/sh", "-c", "app --port=8080"],
