@@ -31,7 +31,10 @@ MAX_WAIT: Final = 60.0
 _TOO_MANY: Final = 429
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS: Final = 5
-_TIMEOUT: Final = urllib3.Timeout(connect=20.0, read=120.0)
+_CONNECT: Final = 20.0
+_READ: Final = 120.0
+# Bytes a second at which a registry at least puts away what it was sent, before it answers.
+_SLOWEST: Final = 4e6
 
 # What a body is read and sent by; http.client's own 16 KiB cost a system call each.
 _BLOCK: Final = 256 * 1024
@@ -239,7 +242,7 @@ class Transport:
                 retries=False,
                 preload_content=False,
                 decode_content=False,
-                timeout=_TIMEOUT,
+                timeout=urllib3.Timeout(connect=_CONNECT, read=_READ + size / _SLOWEST),
             )
         finally:
             if stream is not None:

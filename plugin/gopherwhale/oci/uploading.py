@@ -95,12 +95,15 @@ class Upload:
             LayoutError: The blob's source is not what its descriptor says.
         """
         for attempt in range(1, TRIES + 1):
+            # Its attempts are those of any request: what they do not mend is not tried for each blob anew.
+            begun = self._begin()
             try:
-                self._once(opener)
+                self._once(begun, opener)
             except (_StartAgainError, ConnectionLost) as error:
                 answer = getattr(error, "answer", None)
                 if attempt == TRIES:
-                    raise RegistryError(f"{error.problem}, after {attempt} attempts") from None
+                    problem = f"{error.problem}, after {attempt} attempts"
+                    raise RegistryError(problem, hint=error.hint) from None
                 self.session.transport.rest(attempt, answer)
                 if answer is None and self._has():
                     # The answer was lost and not the blob.
@@ -108,8 +111,7 @@ class Upload:
             else:
                 return
 
-    def _once(self, opener: Opener) -> None:
-        begun = self._begin()
+    def _once(self, begun: Answer, opener: Opener) -> None:
         if self._chunk:
             self._send_chunks(begun, 0, opener)
             return
@@ -126,7 +128,7 @@ class Upload:
             return
         if done.status == _TOO_LARGE:
             self._chunk = max(CHUNK, self._least(begun))
-            raise _StartAgainError(str(failure(done, self.target, text, self.descriptor.digest)))
+            raise _StartAgainError(self._problem(done, text))
         if done.status == _TOO_MANY:
             # It was not even looked at: the same upload may be tried again.
             self._begun = begun
@@ -164,9 +166,7 @@ class Upload:
             if answer.status == _TOO_LARGE and chunk > _LEAST_CHUNK:
                 self._chunk = chunk // 2
             if answer.status in {*RETRIED, NOT_FOUND, _TOO_LARGE, _RANGE_NOT_SATISFIABLE}:
-                raise _StartAgainError(
-                    str(failure(answer, self.target, text, self.descriptor.digest)), answer
-                )
+                raise _StartAgainError(self._problem(answer, text), answer)
             expect(answer, {ACCEPTED, CREATED, NO_CONTENT}, self.target, text, self.descriptor.digest)
             at, offset = answer, self._reached(answer, offset, length)
         done = self.session.follow("PUT", self.target, at, self._closing, {"Content-Length": "0"})
@@ -183,7 +183,7 @@ class Upload:
         # Only the digest tells that a registry put chunks together wrongly.
         again = {*RETRIED, NOT_FOUND, *((BAD_REQUEST, _RANGE_NOT_SATISFIABLE) if restartable else ())}
         if done.status in again:
-            raise _StartAgainError(str(failure(done, self.target, text, self.descriptor.digest)), done)
+            raise _StartAgainError(self._problem(done, text), done)
         expect(done, {CREATED, OK, NO_CONTENT}, self.target, text, self.descriptor.digest)
         self._agree(done)
 
@@ -200,6 +200,9 @@ class Upload:
     def _least(self, begun: Answer) -> int:
         text = begun.headers.get("oci-chunk-min-length", "")
         return min(int(text), self.descriptor.size) if text.isdigit() else 0
+
+    def _problem(self, answer: Answer, text: bytes) -> str:
+        return failure(answer, self.target, text, self.descriptor.digest).problem
 
     @property
     def _closing(self) -> str:

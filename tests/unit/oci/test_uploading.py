@@ -199,6 +199,16 @@ def test_06_an_upload_is_tried_again_where_that_may_help(
         assert "no space left on device" in text
 
 
+def test_06_an_upload_that_cannot_begin_is_not_tried_twenty_five_times(
+    client: RegistryClient, target: Reference, proxy: Proxy, waits: list[float]
+) -> None:
+    """Five attempts for the first request are all."""
+    proxy.script = lambda _request: Fault(reply=Reply(503))
+    with pytest.raises(RegistryError, match="answers 503 after 5 attempts"):
+        client.put_blob(target, BLOB, opener)
+    assert (proxy.kinds(), waits) == (["POST upload"] * 5, [1.0, 2.0, 4.0, 8.0])
+
+
 def test_a_registry_that_stored_something_else_is_named(
     client: RegistryClient, target: Reference, proxy: Proxy
 ) -> None:
