@@ -121,7 +121,9 @@ def _no_registry(reference: Reference) -> AbstractContextManager[ImageSource]:
 
 
 def _warn(image: ImagePlan, made: Recipe, say: Callable[[str], None]) -> None:
-    """Where nobody chose this engine, name what the repository's Dockerfile would have done otherwise."""
+    """Name what this engine leaves out; where nobody chose it, what the Dockerfile would have done too."""
+    if image.settings.provenance:
+        say("warning: provenance is BuildKit's, and the go engine attaches none")
     if image.settings.engine != "auto":
         return
     # Reading Dockerfiles costs an import that a build by this engine's own name need not pay.

@@ -160,6 +160,12 @@ def test_a_go_that_leaves_no_binary_is_a_failed_build(bench: Bench) -> None:
         bench.build(go={"packages": ["example.com/serve"]})
 
 
+def test_what_this_engine_cannot_attach_is_said(bench: Bench) -> None:
+    """A setting of BuildKit's alone is not passed by in silence."""
+    bench.build(provenance=True)
+    assert bench.said.count("warning: provenance is BuildKit's, and the go engine attaches none") == 1
+
+
 def test_windows_is_refused_before_anything_runs(bench: Bench) -> None:
     """An image for Windows needs a base that has it."""
     with pytest.raises(UsageError, match="windows/amd64"):
