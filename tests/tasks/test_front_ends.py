@@ -100,6 +100,20 @@ def test_listing_imports_nothing_heavy(repository: Path) -> None:
     assert not {"pydantic", "python_on_whales", "urllib3", "docker", "rich", "gopherwhale.app"} & modules
 
 
+@pytest.mark.parametrize("form", ["table", "json", "github", "sarif", "junit"])
+def test_verify_arch_takes_every_format_and_its_own_flags(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """What is held against an image goes to the command, and the format to the console."""
+    calls = seen(monkeypatch, "verify_arch")
+    words = ("oci:x", "--expect", "arm64", "--revision", "HEAD", "--all", "--format", form)
+    assert call("docker.verify-arch", *words) == 0
+    ((request, own),) = calls
+    assert request.console.format == form
+    assert own == {"source": ["oci:x"], "expect": "arm64", "revision": "HEAD", "all": True}
+    assert repository == request.start
+
+
 def test_flags_reach_the_settings(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each flag overrides the setting that it is named for; what is not given says nothing."""
     calls = seen(monkeypatch, "push")
