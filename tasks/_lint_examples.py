@@ -43,11 +43,13 @@ class Example:
         code: The mistake's.
         changes: What stands there, and what shall stand there instead.
         ignore: The ignore file.
+        single: A base whose digest is one platform's, as a registry says.
     """
 
     code: str
     changes: tuple[tuple[str, str], ...]
     ignore: str = IGNORE
+    single: str = ""
 
     @property
     def text(self) -> str:
@@ -72,11 +74,7 @@ EXAMPLES: Final = (
     _example("platform-arg-default", (_ARGS, "ARG TARGETOS TARGETARCH=amd64 TARGETVARIANT\n")),
     _example("target-platform-default", (_ARGS, f"ARG TARGETPLATFORM=linux/amd64\n{_ARGS}")),
     _example("platform-arg-undeclared", (_ARGS, "ARG TARGETOS TARGETVARIANT\n")),
-    _example(
-        "platform-arg-global-only",
-        (_ARGS, "ARG TARGETOS TARGETVARIANT\n"),
-        ("ARG GO_VERSION", "ARG TARGETARCH\nARG GO_VERSION"),
-    ),
+    _example("platform-arg-above-from", ("ARG GO_VERSION", "ARG TARGETARCH\nARG GO_VERSION")),
     _example("target-ignored", ("GOARCH=${TARGETARCH} ", "")),
     _example("goarch-by-hand", ("GOARCH=${TARGETARCH}", "GOARCH=amd64")),
     _example("goos-by-hand", ("GOOS=${TARGETOS:-linux}", "GOOS=linux")),
@@ -86,6 +84,11 @@ EXAMPLES: Final = (
     _example("platform-pinned", ("FROM gcr.io", "FROM --platform=linux/amd64 gcr.io")),
     _example("base-of-one-architecture", (_BASE, f"{_BASE}-amd64")),
     _example("base-digest", (_BASE, f"{_BASE}@sha256:{_DIGEST}")),
+    Example(
+        code="base-digest-of-one-platform",
+        changes=((_BASE, f"{_BASE}@sha256:{_DIGEST}"),),
+        single=f"gcr.io/distroless/{_BASE}@sha256:{_DIGEST}",
+    ),
     _example(
         "download-of-one-architecture",
         ("COPY --from=build", "ADD https://example.com/tool-linux-amd64 /tool\nCOPY --from=build"),

@@ -56,7 +56,9 @@ def _example(example: Example) -> Iterator[str]:
     from gopherwhale.lint.view import Surroundings  # noqa: PLC0415
 
     unwanted = {"dockerignore-git": ".git", "dockerignore-dist": "dist"}
-    around = Surroundings(ignore_text=example.ignore, unwanted=unwanted)
+    around = Surroundings(
+        ignore_text=example.ignore, unwanted=unwanted, single=dict.fromkeys([example.single], True)
+    )
     (found,) = lint("Dockerfile", example.text, around).findings
     if example.ignore != IGNORE:
         yield f"Add to `.dockerignore`:\n\n```text\n{found.mended}\n```"
@@ -64,5 +66,8 @@ def _example(example: Example) -> Iterator[str]:
     lines = example.text.splitlines()
     edit = found.edit
     line = lines[(edit.line if edit else found.line) - 1]
+    if edit and not edit.text:
+        yield f"```dockerfile\n{line}\n```\n\nTo mend it, {found.mended}."
+        return
     kept = f"\n{line}" if edit and edit.end < edit.line else ""
     yield f"```dockerfile\n{line}\n```\n\nMended:\n\n```dockerfile\n{found.mended}{kept}\n```"

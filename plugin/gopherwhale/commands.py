@@ -118,7 +118,9 @@ COMMANDS: Final = (
         flags=(
             Flag(name="path", kind="words", help="Dockerfiles or folders (else those of our images)"),
             Flag(name="fix", kind="switch", help="write the mended lines where that needs no thought"),
+            Flag(name="online", kind="switch", help="ask registries what the digests of bases are"),
             _IMAGE,
+            _INSECURE,
             Flag(
                 name="format",
                 kind="text",
@@ -126,7 +128,7 @@ COMMANDS: Final = (
                 choices=("table", "json", "github", "sarif"),
             ),
         ),
-        own=("path", "fix"),
+        own=("path", "fix", "online"),
     ),
     Command(
         name="verify-arch",

@@ -269,3 +269,16 @@ def test_a_file_that_is_no_text_is_not_written(project: Path, capsys: pytest.Cap
     assert call("docker.lint", "--fix") == 2
     assert "is no UTF-8" in capsys.readouterr().err
     assert (project / "Dockerfile").read_bytes() == raw
+
+
+def test_a_registry_that_does_not_answer_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--online asks; where nobody answers the finding stays a notice, and a line says why."""
+    digest = f"sha256:{'0' * 64}"
+    (project / "Dockerfile").write_text(
+        GOOD.replace("gcr.io", "127.0.0.1:1").replace("nonroot", f"nonroot@{digest}")
+    )
+    assert call("docker.lint", "--online", "--format", "json") == 0
+    shown = capsys.readouterr()
+    found = json.loads(shown.out)["reports"][0]["findings"]
+    assert [one["code"] for one in found] == ["base-digest"]
+    assert f"127.0.0.1:1/distroless/static-debian12:nonroot@{digest} is not known" in shown.err

@@ -70,7 +70,7 @@ def pinned(view: View) -> Iterator[Finding]:
         if stage.on_build_platform and final and not stage.parents:
             code, severity = "final-on-build-platform", Severity.ERROR
         elif "$" not in stage.platform:
-            code, severity = "platform-pinned", Severity.ERROR if final else Severity.WARNING
+            code, severity = "platform-pinned", _weight(view, final=final, value=stage.platform)
         else:
             continue
         compiles = any(build.stage is stage for build in view.builds)
@@ -92,6 +92,13 @@ def pinned(view: View) -> Iterator[Finding]:
         )
 
 
+def _weight(view: View, *, final: bool, value: str) -> Severity:
+    """How bad one architecture is: not at all where only that one is built."""
+    if view.is_all(value):
+        return Severity.NOTICE
+    return Severity.ERROR if final else Severity.WARNING
+
+
 def named_by_architecture(view: View) -> Iterator[Finding]:
     """`base-of-one-architecture`: arm64v8/alpine, or a tag that ends with -amd64."""
     for stage in view.used:
@@ -106,7 +113,7 @@ def named_by_architecture(view: View) -> Iterator[Finding]:
                 view.path,
                 stage.start.line,
                 f"{stage.base} is for {found[1]}",
-                severity=Severity.ERROR if stage in view.final_chain else Severity.WARNING,
+                severity=_weight(view, final=stage in view.final_chain, value=found[1]),
                 mended=cleaned if cleaned != mended else "",
                 edit=_replaced(stage.start, cleaned) if cleaned != mended else None,
             )
@@ -119,11 +126,19 @@ def _without(line: str, architecture: str) -> str:
 
 
 def pinned_by_digest(view: View) -> Iterator[Finding]:
-    """`base-digest`: offline nobody can tell whether it is an index's."""
+    """`base-digest` and `base-digest-of-one-platform`: without a registry nobody can tell which it is."""
     for stage in view.used:
-        if "@sha256:" in stage.base and not stage.parents:
-            found = f"{stage.base.partition('@')[0]} by its digest"
-            yield finding("base-digest", view.path, stage.start.line, found)
+        single = view.around.single.get(stage.base)
+        if single is False or "@sha256:" not in stage.base or stage.parents or stage in view.chosen:
+            continue
+        final = stage in view.final_chain
+        yield finding(
+            "base-digest-of-one-platform" if single else "base-digest",
+            view.path,
+            stage.start.line,
+            f"{stage.base.partition('@')[0]} by its digest",
+            severity=Severity.WARNING if single and not final else None,
+        )
 
 
 def latest(view: View) -> Iterator[Finding]:
@@ -168,7 +183,7 @@ def downloads(view: View) -> Iterator[Finding]:
                     view.path,
                     line,
                     f"a download for {found[1]}",
-                    severity=Severity.ERROR if stage in view.final_chain else Severity.WARNING,
+                    severity=_weight(view, final=stage in view.final_chain, value=found[1]),
                     edit=edit,
                 )
 

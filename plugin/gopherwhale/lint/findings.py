@@ -16,7 +16,7 @@ class Edit:
     Attributes:
         line: The first that goes, counted from 1.
         end: The last that goes; `line - 1` where the new ones are put in front of `line`.
-        text: The new ones, with newlines between.
+        text: The new ones, with newlines between; empty where the old ones just go.
     """
 
     line: int
@@ -117,6 +117,6 @@ def finding(
         line=line,
         found=found,
         why=known.why,
-        mended=edit.text if edit else mended or known.remedy,
+        mended=(edit.text if edit else mended) or known.remedy,
         edit=edit,
     )

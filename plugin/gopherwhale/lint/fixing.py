@@ -59,5 +59,7 @@ def apply(text: str, edits: Sequence[Edit]) -> str:
             taken.append(edit)
     for edit in sorted(taken, key=lambda one: one.line, reverse=True):
         ending = "\r" if lines[min(edit.line, len(lines)) - 1].endswith("\r") else ""
-        lines[edit.line - 1 : edit.end] = [f"{line}{ending}" for line in edit.text.split("\n")]
+        lines[edit.line - 1 : edit.end] = [
+            f"{line}{ending}" for line in (edit.text.split("\n") if edit.text else ())
+        ]
     return mark + "\n".join(lines)

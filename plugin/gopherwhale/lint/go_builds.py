@@ -33,7 +33,8 @@ def platform(view: View) -> Iterator[Finding]:
         elif literal := _literal(build, "GOARCH"):
             # Several by hand are a program for each, from which the final stage chooses.
             if len(by_hand) == 1 and not _is_chosen(build, setting) and not _is_named_for(build, literal):
-                yield _by_hand(view, build, "GOARCH", setting, literal)
+                severity = Severity.NOTICE if view.is_all(literal) else None
+                yield _by_hand(view, build, "GOARCH", setting, literal, severity)
         elif "TARGETARCH" in (setting.value or ""):
             yield from _variant(view, build)
         yield from _system(view, build)
@@ -151,8 +152,8 @@ def base(view: View) -> Iterator[Finding]:
             f"CGO_ENABLED is {value or 'not set'}, and the image is from {final.root_base}",
             mended="CGO_ENABLED=0",
             edit=edit,
-            # Alpine's image of Go has no C compiler, without which Go leaves cgo alone.
-            severity=Severity.WARNING if not value and "alpine" in build.stage.root_base else None,
+            # Where nothing is said, a program that needs no C library comes out right all the same.
+            severity=Severity.ERROR if value else None,
         )
 
 

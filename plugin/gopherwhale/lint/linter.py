@@ -14,6 +14,7 @@ from gopherwhale.verify.policy import weigh
 RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     files.syntax,
     platform_args.defaults,
+    platform_args.above_from,
     platform_args.undeclared,
     go_builds.platform,
     bases.emulated,
@@ -45,6 +46,12 @@ def lint(path: str, text: str, around: Surroundings | None = None) -> LintReport
     weighed = weigh(found, view.around.policy)
     told = ignoring.apply(path, view.file, weighed, beside)
     return LintReport(path=path, findings=tuple(sorted(told, key=lambda one: (one.path != path, one.line))))
+
+
+def pinned_bases(text: str, around: Surroundings) -> list[str]:
+    """The bases that a Dockerfile names by a digest, for somebody who may ask what they are."""
+    used = View(path="", file=parse(text), around=around).used
+    return sorted({stage.base for stage in used if "@sha256:" in stage.base and not stage.parents})
 
 
 def _comments(text: str) -> dict[int, str]:

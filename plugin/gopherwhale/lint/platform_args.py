@@ -36,9 +36,7 @@ def defaults(view: View) -> Iterator[Finding]:
             view.path,
             line,
             f"{one.by.name} sets {one.name}",
-            severity=_severity(one.name)
-            if (one.name, one.value) != ("TARGETOS", "linux")
-            else Severity.WARNING,
+            severity=Severity.WARNING if _is_harmless(view, one) else _severity(one.name),
             mended=f"ARG {one.name}",
             edit=edit,
         )
@@ -56,14 +54,33 @@ def _bare(view: View, one: Variable) -> Edit | None:
     return view.replacing(one.by, one.word.offset, one.word.end, one.name)
 
 
+def _is_harmless(view: View, one: Variable) -> bool:
+    """Whether the default is what BuildKit would say for everything that is built, as far as can be told."""
+    value = one.value or ""
+    return (one.name, value) == ("TARGETOS", "linux") or (one.name != "TARGETVARIANT" and view.is_all(value))
+
+
 def _severity(name: str) -> Severity:
     """A builder's argument that is wrong costs time; a target's gives a wrong image."""
     return Severity.ERROR if name.startswith("TARGET") else Severity.WARNING
 
 
+def above_from(view: View) -> Iterator[Finding]:
+    """`platform-arg-above-from`: what is declared there without a default is empty everywhere."""
+    for one in view.stages.arguments:
+        if one.name in PLATFORM_ARGS and one.value is None:
+            line, _ = one.by.place(one.word.offset)
+            edit: Edit | None = Edit(line=one.by.line, end=one.by.end, text="")
+            if len(one.by.words) > 1:
+                edit = view.replacing(one.by, one.word.offset - 1, one.word.end, "")
+            found = f"ARG {one.name} stands above the first FROM"
+            yield finding(
+                "platform-arg-above-from", view.path, line, found, edit=edit, severity=_severity(one.name)
+            )
+
+
 def undeclared(view: View) -> Iterator[Finding]:
-    """`platform-arg-undeclared` and `platform-arg-global-only`."""
-    globally = {one.name for one in view.stages.arguments}
+    """`platform-arg-undeclared`."""
     for stage in view.stages.all:
         told: set[str] = set()
         for one in stage.instructions:
@@ -71,11 +88,10 @@ def undeclared(view: View) -> Iterator[Finding]:
                 if name in told or stage.may_read(name, one.line):
                     continue
                 told.add(name)
-                code = "platform-arg-global-only" if name in globally else "platform-arg-undeclared"
                 edit = Edit(line=one.line, end=one.line - 1, text=f"ARG {name}")
-                yield finding(
-                    code, view.path, line, f"{one.name} reads {name}", severity=_severity(name), edit=edit
-                )
+                found = f"{one.name} reads {name}"
+                severity = _severity(name)
+                yield finding("platform-arg-undeclared", view.path, line, found, severity=severity, edit=edit)
         yield from _helpers(view, stage, told)
 
 

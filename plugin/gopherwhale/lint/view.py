@@ -27,6 +27,13 @@ _ASKS = re.compile(
 _OPENING: Final = frozenset({"case", "if"})
 _CLOSING: Final = frozenset({"esac", "fi"})
 _KEYWORD = re.compile(rf"(?<![\w$.-])({'|'.join((*_OPENING, *_CLOSING))})(?![\w.-])")
+# https://github.com/docker-library/official-images#architectures-other-than-amd64, and what uname says.
+_ALIASES: Final = {
+    **dict.fromkeys(("x86_64", "x64"), "amd64"),
+    **dict.fromkeys(("aarch64", "arm64v8"), "arm64"),
+    **dict.fromkeys(("arm32v5", "arm32v6", "arm32v7", "armv5", "armv6", "armv7", "armhf", "armel"), "arm"),
+    "i386": "386",
+}
 _TESTS: Final = frozenset({"[", "[[", "test"})
 
 
@@ -42,6 +49,7 @@ class Surroundings:
         ignore_text: Its text; None where there is no such file.
         unwanted: Names in the context's folder that an image's sources do not need, by code.
         go_mod: The text of go.mod; None where it is not known.
+        single: Of bases that are named by a digest: whether it is one platform's, where that was asked.
         policy: Findings that somebody weighs otherwise.
     """
 
@@ -52,6 +60,7 @@ class Surroundings:
     ignore_text: str | None = None
     unwanted: Mapping[str, str] = field(default_factory=dict)
     go_mod: str | None = None
+    single: Mapping[str, bool] = field(default_factory=dict)
     policy: tuple[Rule, ...] = ()
 
 
@@ -171,6 +180,12 @@ class View:
     def builds(self) -> list[GoBuild]:
         """The Go builds of the stages that the image is made of."""
         return [build for stage in self.used for build in builds_of(stage)]
+
+    def is_all(self, value: str) -> bool:
+        """Whether every platform that is built is of one architecture, and a value says that one."""
+        wanted = {platform.architecture for platform in self.around.platforms}
+        words = [word for word in re.split(r"[^a-z0-9_]+", value.lower()) if word not in ("linux", "")]
+        return len(wanted) == 1 and bool(words) and wanted == {_ALIASES.get(word, word) for word in words}
 
     def replacing(self, script: Script | Instruction, start: int, end: int, text: str) -> Edit | None:
         """The edit that puts a text in the place of another, where that stands in one line as it was read."""

@@ -24,7 +24,6 @@ COPY --from=build /app /app
 ENTRYPOINT ["/app"]
 """
 MENDED = """\
-ARG TARGETOS
 FROM --platform=$BUILDPLATFORM golang:1 AS build
 COPY go.mod go.sum* ./
 RUN go mod download

@@ -15,7 +15,14 @@ from tasks._lint_examples import EXAMPLES, GOOD, IGNORE, Example
 UNWANTED = {"dockerignore-git": ".git", "dockerignore-dist": "dist"}
 # What no edit can mend: a person has to know a version, a digest, a name or a secret's place.
 BY_HAND = {
-    *("base-digest", "ignore-unknown", "ignore-unused", "ignore-without-reason", "latest-tag"),
+    *(
+        "base-digest",
+        "base-digest-of-one-platform",
+        "ignore-unknown",
+        "ignore-unused",
+        "ignore-without-reason",
+        "latest-tag",
+    ),
     *("secret-in-arg", "secret-in-env", "syntax"),
 }
 
@@ -49,13 +56,14 @@ def test_each_code_has_one_example() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.code)
 def test_an_example_is_one_mistake_and_the_mended_line_mends_it(example: Example) -> None:
     """Each is found once and nothing else is; what can be mended without thought is good afterwards."""
-    (one,) = found(example.text, ignore_text=example.ignore)
+    around = Surroundings(
+        ignore_text=example.ignore, unwanted=UNWANTED, single=dict.fromkeys([example.single], True)
+    )
+    (one,) = lint("Dockerfile", example.text, around).findings
     assert (one.code, one.severity) == (example.code, CODES[example.code].severity)
     assert one.mended
     assert one.found
-    changed, left = fix(
-        "Dockerfile", example.text, Surroundings(ignore_text=example.ignore, unwanted=UNWANTED)
-    )
+    changed, left = fix("Dockerfile", example.text, around)
     assert [finding.code for finding in left.findings] == ([example.code] if example.code in BY_HAND else [])
     assert bool(changed) == (example.code not in BY_HAND)
 
@@ -125,17 +133,24 @@ def test_arguments_that_a_stage_does_not_declare(text: str, expected: list[tuple
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "above", "undeclared"),
     [
-        ("ARG TARGETARCH\nFROM a\nRUN echo $TARGETARCH", [(3, "error")]),
-        ("ARG TARGETARCH\nFROM a\nARG TARGETARCH\nRUN echo $TARGETARCH", []),
-        ("ARG TARGETARCH\nFROM a-$TARGETARCH", []),
+        ("ARG TARGETARCH\nFROM a\nRUN echo $TARGETARCH", [(1, "error")], [(3, "error")]),
+        ("ARG TARGETARCH\nFROM a\nARG TARGETARCH\nRUN echo $TARGETARCH", [(1, "error")], []),
+        ("ARG A=b TARGETARCH\nFROM a-$TARGETARCH", [(1, "error")], []),
+        ("ARG BUILDPLATFORM\nFROM --platform=$BUILDPLATFORM a", [(1, "warning")], []),
+        ("ARG TARGETARCH=${TARGETARCH:-amd64}\nFROM a-$TARGETARCH", [], []),
+        ("ARG GO_VERSION\nFROM a:$GO_VERSION", [], []),
     ],
 )
-def test_arguments_declared_above_from_alone(text: str, expected: list[tuple[int, str]]) -> None:
-    """They count for FROM lines, and for no stage."""
-    assert lines("platform-arg-global-only", text) == expected
-    assert lines("platform-arg-undeclared", text) == []
+def test_arguments_declared_above_from(
+    text: str, above: list[tuple[int, str]], undeclared: list[tuple[int, str]]
+) -> None:
+    """They are empty there for FROM lines and for stages, and mending takes them away."""
+    assert lines("platform-arg-above-from", text) == above
+    assert lines("platform-arg-undeclared", text) == undeclared
+    mended = fix("Dockerfile", text)[0].get("Dockerfile", text)
+    assert lines("platform-arg-above-from", mended) == lines("platform-arg-undeclared", mended) == []
 
 
 TARGET = "ARG TARGETOS TARGETARCH"
@@ -373,7 +388,7 @@ def test_a_program_without_modules_downloads_none() -> None:
         ("no-cache-mount", stage("RUN go build"), [(2, "notice")]),
         ("no-cache-mount", stage("RUN --mount=type=cache,target=/root/.cache go build"), []),
         ("no-cache-mount", stage("RUN --mount=type=bind,target=/x go build && go build"), [(2, "notice")]),
-        ("cgo-for-static-base", stage("RUN go build"), [(2, "error")]),
+        ("cgo-for-static-base", stage("RUN go build"), [(2, "warning")]),
         ("cgo-for-static-base", stage("RUN CGO_ENABLED=1 go build"), [(2, "error")]),
         ("cgo-for-static-base", stage("RUN CGO_ENABLED=0 go build"), []),
         ("cgo-for-static-base", stage("ENV CGO_ENABLED=0", "RUN go build"), []),
@@ -385,7 +400,7 @@ def test_a_program_without_modules_downloads_none() -> None:
         (
             "cgo-for-static-base",
             "FROM golang:1 AS b\nRUN go build\nFROM gcr.io/distroless/static:1\nCOPY --from=b /a /a",
-            [(2, "error")],
+            [(2, "warning")],
         ),
         ("secret-in-arg", "FROM a\nARG NPM_TOKEN", [(2, "warning")]),
         ("secret-in-arg", "FROM a\nARG DB_PASSWORD=hunter2", [(2, "error")]),
@@ -455,3 +470,23 @@ def test_the_ignore_file(copy: str, ignore: str | None, codes: list[str]) -> Non
     """Only where the whole context is read does it matter what is left out."""
     text = f"FROM registry.example.com/base:1\n{copy}\n"
     assert sorted(one.code for one in found(text, ignore_text=ignore) if one.code in UNWANTED) == codes
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("goarch-by-hand", stage("RUN GOARCH=arm64 go build")),
+        ("platform-pinned", "FROM --platform=linux/arm64 a:1"),
+        ("base-of-one-architecture", "FROM arm64v8/a:1"),
+        ("download-of-one-architecture", "FROM a:1\nADD https://e.com/x-aarch64 /x"),
+        ("platform-arg-default", "FROM a:1\nARG TARGETARCH=arm64"),
+        ("target-platform-default", "FROM a:1\nARG TARGETPLATFORM=linux/arm64"),
+    ],
+)
+def test_one_architecture_by_hand_stops_no_build_of_that_one(code: str, text: str) -> None:
+    """Where all that is built is of that architecture the image is right; for any other it is an error."""
+    ((_, severity),) = lines(code, text, platforms=parse_many(["linux/arm64"]))
+    assert severity in ("notice", "warning")
+    for platforms in ("linux/amd64", "linux/arm64,linux/amd64"):
+        ((_, severity),) = lines(code, text, platforms=parse_many([platforms]))
+        assert severity == "error"
