@@ -206,6 +206,18 @@ COMMANDS: Final = (
         own=("place", "expect", "referrers"),
     ),
     Command(
+        name="tags",
+        summary="List the tags that a repository has.",
+        function="listing_tags:show_tags",
+        flags=(
+            Flag(name="repository", kind="words", help="registry/name (else those of our images)"),
+            _IMAGE,
+            _INSECURE,
+            _FORMAT,
+        ),
+        own=("repository",),
+    ),
+    Command(
         name="login",
         summary="Log Docker in; the password comes by standard input.",
         function="logging_in:login",

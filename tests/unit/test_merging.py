@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gopherwhale import publishing, receipts
 from gopherwhale.app.copying import copy
+from gopherwhale.app.listing_tags import show_tags
 from gopherwhale.app.merging import merge
 from gopherwhale.app.pushing import push
 from gopherwhale.app.request import Request, resolve
@@ -345,6 +346,26 @@ def tagged(world: World) -> str:
     request = world.request()
     merge(request, paths)
     return str(shown(request)["images"][0]["digest"])
+
+
+def test_tags_are_listed_by_repository(world: World) -> None:
+    """Those of our images where none is named; the registry's list is read to its end."""
+    tags = ["1.0", "latest"]
+
+    def script(asked: Asked) -> Fault | None:
+        if asked.kind != "GET list":
+            return None
+        first = "last=" not in asked.path
+        link = {"link": "</v2/acme/hello/tags/list?last=1.0>; rel=next"} if first else {}
+        body = json.dumps({"name": "acme/hello", "tags": [tags[0 if first else 1]]}).encode()
+        return Fault(reply=Reply(200, body, link))
+
+    world.proxy.script = script
+    name = f"{world.proxy.address}/acme/hello"
+    for words in ([], [name]):
+        request = world.request()
+        show_tags(request, words)
+        assert shown(request)["repositories"] == [{"repository": name, "tags": tags}]
 
 
 def test_a_copy_brings_the_same_digest_and_mounts_what_it_can(world: World) -> None:
