@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from bench import article, assembling, gate, growth, pushing, starting
+from bench import article, assembling, gate, growth, pushing, starting, verifying
 from bench.harness import Comparison
 from bench.measuring import Failed
 from bench.workbench import Workbench
@@ -18,6 +18,7 @@ SUITES: Final[Mapping[str, Callable[[Workbench], Iterable[Comparison]]]] = {
     "gate": gate.comparisons,
     "growth": growth.comparisons,
     "pushing": pushing.comparisons,
+    "verifying": verifying.comparisons,
 }
 
 

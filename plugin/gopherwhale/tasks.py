@@ -123,6 +123,9 @@ def _parameter(flag: Flag) -> inspect.Parameter:
 
 def _run(command: Command, context: Context, flags: Mapping[str, Any]) -> None:
     """Do the command; our errors become one or two lines on stderr and the exit code of their class."""
+    # invoke turns byte code off, to leave none beside a tasks.py. What is imported from here on is installed,
+    # and where the installer compiled nothing (uv), every run would compile it anew: 0.3 s and more.
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     from importlib import import_module  # noqa: PLC0415
 
     from gopherwhale.app.request import Request  # noqa: PLC0415
