@@ -1,7 +1,7 @@
 """The table of xx-verify's own tests: what file(1) says, a platform, and whether xx-verify lets it pass.
 
 xx-verify reads file(1)'s words; we read files. So each row's words become a file of which file(1) would say
-just that, and our verdict on that file stands beside theirs. docs/verify-arch.md names each difference.
+just that, and our verdict on that file stands beside theirs. docs/sources.md says what came of it.
 """
 
 from __future__ import annotations
