@@ -119,12 +119,11 @@ def _download(module: str, environment: Mapping[str, str], folder: Path) -> Path
     return Path(found["Dir"])
 
 
-def row(program: Program, written: Sequence[str], results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def row(program: Program, results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A line of the table: what was adopted, and what each engine made and pushed of it.
 
     Args:
         program: The program.
-        written: The files that `init` wrote or replaced.
         results: By engine: the documents of `docker.push`.
     """
     cells = []
@@ -133,11 +132,11 @@ def row(program: Program, written: Sequence[str], results: Mapping[str, Mapping[
         sizes = [platform["size"] for image in images for platform in image["platforms"]]
         cells.append(f"{len(sizes)}, {sum(sizes) / 1e6:.1f} MB")
     names = ", ".join(f"`{name}`" for name in program.programs)
-    return [program.source, program.shape, names, str(len(written)), *cells]
+    return [program.source, program.shape, names, *cells]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """The rows as Markdown."""
-    heads = ("program", "its shape", "images", "files written", "pushed by go", "pushed by Docker")
+    heads = ("program", "its shape", "images", "pushed by go", "pushed by Docker")
     lines = [heads, tuple("---" for _ in heads), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

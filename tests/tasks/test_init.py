@@ -67,10 +67,11 @@ def test_what_is_missing_is_written_after_a_diff(
     monkeypatch.setattr(changes, "write", watch)
     assert call("init", "--yes") == 0
     after = snapshot(hello)
-    assert set(after) == {*before, *NEW}
+    assert set(after) >= {*before, *NEW}
+    assert not {path for path in set(after) - set(before) if path.endswith((".go", ".mod", ".md"))}
     assert {path: after[path] for path in before} == before
     assert all(f"+++ b/{path}" in shown[0] for path in NEW)
-    assert f"wrote {len(NEW)} files" in capsys.readouterr().err
+    assert f"wrote {len(after) - len(before)} files" in capsys.readouterr().err
 
 
 def test_the_second_run_is_silent(hello: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,8 +143,8 @@ def test_where_nobody_can_be_asked_nothing_is_written(
     assert snapshot(hello) == before
 
 
-@pytest.mark.parametrize(("answer", "count"), [(True, len(NEW)), (False, 0)])
-def test_a_person_is_asked(hello: Path, *, answer: bool, count: int) -> None:
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_person_is_asked(hello: Path, *, answer: bool) -> None:
     """After the diff, with the number of files; a no writes nothing and is no failure."""
     out, asked = io.StringIO(), []
 
@@ -155,15 +156,16 @@ def test_a_person_is_asked(hello: Path, *, answer: bool, count: int) -> None:
     before = snapshot(hello)
     console = Console(out=out, err=io.StringIO(), ask=ask)
     assert init(Request(start=hello, environment=dict(os.environ), console=console)) == ExitCode.GOOD
-    assert asked == [f"Write {len(NEW)} files in {hello}?"]
-    assert len(snapshot(hello)) - len(before) == count
+    number = out.getvalue().count("\n--- /dev/null") + 1
+    assert asked == [f"Write {number} files in {hello}?"]
+    assert len(snapshot(hello)) - len(before) == (number if answer else 0)
 
 
 def test_a_machine_is_told_in_json(hello: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """Every file with what happens to it and its diff, and whether it was written."""
     assert call("init", "--dry-run", "--format", "json") == 0
     document = json.loads(capsys.readouterr().out)
-    assert {file["path"] for file in document["files"]} == NEW
+    assert {file["path"] for file in document["files"]} >= NEW
     assert {file["action"] for file in document["files"]} == {"add"}
     assert document["written"] is False
     assert call("init", "--yes", "--format", "json") == 0
