@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -82,6 +83,27 @@ def test_the_lines_of_the_workflow_end_with_the_image_in_the_registry(
     if (runner.project.folder / ".github").exists():
         assert "linux/arm64" in (runner.folder / "summary.md").read_text(encoding="utf-8")
     assert runner.registry.password not in runner.said
+
+
+def test_what_go_compiled_comes_back_to_the_next_machine(
+    testbed: Testbed, docker: Command, tmp_path: Path
+) -> None:
+    """A kept file is put into the mounts of the Dockerfile's build, and taken out of them again."""
+    folder = bake(tmp_path / "target", builder="debian", go_version=testbed.go_version)
+    recipe = folder / ".github" / "go-cache.Dockerfile"
+    # A machine of GitHub's is new; this engine remembers the step by its text.
+    mark = f"kept-{os.getpid()}-{tmp_path.name}"
+    recipe.write_text(recipe.read_text().replace("tar -cf", f": {mark} && tar -cf"))
+    (tmp_path / mark).write_text("x")
+    kept = folder / ".cache" / "go"
+    kept.mkdir(parents=True)
+    with tarfile.open(kept / "go.tar", "w") as archive:
+        archive.add(tmp_path / mark, f"root/.cache/go-build/{mark}")
+    docker("buildx", "build", "--file", recipe, "--target", "fill", kept, cwd=folder)
+    (kept / "go.tar").unlink()
+    docker("buildx", "build", "--file", recipe, "--target", "keep", "--output", kept, ".github", cwd=folder)
+    with tarfile.open(kept / "go.tar") as archive:
+        assert f"root/.cache/go-build/{mark}" in archive.getnames()
 
 
 class _Runner:
