@@ -217,7 +217,9 @@ class _Handler(BaseHTTPRequestHandler):
             upstream = self._ask(request, fault)
             answer = upstream.getresponse()
         except (OSError, http.client.HTTPException):
-            self._upstream = None
+            if self._upstream is not None:
+                self._upstream.close()
+                self._upstream = None
             self.close_connection = True
             self._answer(request, fault, Reply(502))
             return
