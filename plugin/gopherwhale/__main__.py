@@ -9,15 +9,22 @@ from invoke import Collection, Program
 from gopherwhale.tasks import docker_collection, repository_tasks
 
 
+class _Program(Program):
+    def print_version(self) -> None:
+        """Print the name and the version that is installed."""
+        from importlib.metadata import version  # noqa: PLC0415
+
+        sys.stdout.write(f"{self.name} {version('gopherwhale')}\n")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the tasks named on the command line and exit with the code of what happened."""
-    from importlib.metadata import version  # noqa: PLC0415
-
-    program = Program(
+    program = _Program(
         name="gopherwhale",
         binary="gopherwhale",
         namespace=Collection(docker_collection(), *repository_tasks()),
-        version=version("gopherwhale"),
+        # A program without a version has no --version; which one it is, only that flag pays to learn.
+        version="unread",
     )
     program.run(argv if argv is None else ["gopherwhale", *argv])
 
