@@ -267,7 +267,7 @@ CHECKS: Final[Mapping[str, Callable[[Answers], str | None]]] = {
     "base": base,
     "time_zones": yes_or_no("time_zones"),
     "vendoring": yes_or_no("vendoring"),
-    "ci": choice("ci", "github", "gitlab"),
+    "ci": choice("ci", "github", "github-matrix", "gitlab"),
     "weekly": yes_or_no("weekly"),
     "runner": choice("runner", "both", "invoke", "nox"),
     "license": choice("license", "Apache-2.0", "MIT", "BSD-3-Clause", "none"),

@@ -24,7 +24,7 @@ _PLATFORMS = ("linux/amd64", "linux/arm64")
 # Each registry with a CI, a runner and an engine, so that all of them come to a push.
 _WAYS: dict[str, dict[str, str]] = {
     "ghcr": {"ci": "github", "runner": "both", "time_zones": "yes"},
-    "dockerhub": {"ci": "github", "runner": "invoke", "kind": "tool"},
+    "dockerhub": {"ci": "github-matrix", "runner": "invoke", "kind": "tool"},
     "ecr": {"ci": "gitlab", "runner": "nox", "weekly": "yes", "vendoring": "yes"},
     "other": {"ci": "github", "runner": "invoke", "kind": "worker", "layout": "several"},
 }
