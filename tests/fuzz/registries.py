@@ -96,7 +96,10 @@ TARGETS: Final = (
     ),
     Target(
         name="job",
-        seeds=lambda: [b"REGISTRY=ghcr.io\nUSERNAME=u\nPASSWORD=p\nREGISTRY_HUB=docker.io"],
+        seeds=lambda: [
+            b"REGISTRY=ghcr.io\nUSERNAME=u\nPASSWORD=p",
+            b"REGISTRY_HUB=docker.io\nUSERNAME_HUB=u\nPASSWORD_HUB=p\nREGISTRY=ghcr.io\nUSERNAME=u\nPASSWORD=p",
+        ],
         read=_job,
         refusals=(UsageError,),
     ),

@@ -125,8 +125,8 @@ def covering() -> tuple[dict[str, str], ...]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Every file below a folder, in order."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """Every file below a folder, in order, without the byte code that Python leaves there."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.parent.name != "__pycache__")
 
 
 def problems(hook: ModuleType, key: str, value: str) -> list[str]:
