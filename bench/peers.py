@@ -61,7 +61,7 @@ class Peers:
             arguments = {"docker": ("version", "--format", "{{.Server.Version}}"), "go": ("env", "GOVERSION")}
             return self.ask(program, *arguments.get(name, ("--version",))).splitlines()[0]
         except Failed as failure:
-            return f"absent: {str(failure).splitlines()[0][:200]}"
+            return f"absent: {' '.join(str(failure).split())[-160:]}"
 
     def _install(self, package: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -64,10 +64,15 @@ def _targets(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for comparison in comparisons:
         for target in comparison["targets"]:
             measured, limit = (_shown(target, target[name]) for name in ("measured", "at_most"))
-            against = target["to"] or "(absolute)"
+            against, ours = _cell(target["to"] or "(absolute)"), _cell(target["of"])
             sign = _SIGNS[target["met"]]
-            yield f"| {comparison['name']} | {target['of']} | {against} | {measured} | {limit} | {sign} |"
+            yield f"| {comparison['name']} | {ours} | {against} | {measured} | {limit} | {sign} |"
     yield ""
+
+
+def _cell(text: str) -> str:
+    """A text that ends no cell of a table."""
+    return text.replace("|", "\\|")
 
 
 def _shown(target: Mapping[str, Any], value: float | None) -> str:
@@ -85,10 +90,10 @@ def _table(comparison: Mapping[str, Any]) -> Iterator[str]:
     yield f"|---|---|---|---|---|---|{'---|' * len(extra)}"
     for one in comparison["contenders"]:
         if one["failed"]:
-            reason = " ".join(one["failed"].split())[:160].replace("|", "\\|")
-            yield f"| {one['name']} | failed: {reason} | | | | |{' |' * len(extra)}"
+            reason = _cell(" ".join(one["failed"].split())[:160])
+            yield f"| {_cell(one['name'])} | failed: {reason} | | | | |{' |' * len(extra)}"
         else:
-            yield f"| {one['name']} | {_row(one['figures'], extra)} |"
+            yield f"| {_cell(one['name'])} | {_row(one['figures'], extra)} |"
     yield ""
 
 
