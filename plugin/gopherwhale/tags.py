@@ -19,7 +19,7 @@ AUTO: Final = "auto"
 LOCAL_TAG: Final = "dev"
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
-_RESERVED_TAG = re.compile(rf"latest|{LOCAL_TAG}|sha-.*|v?\d+(\.\d+)*([-+].*)?")
+_RESERVED_TAG = re.compile(rf"latest|{LOCAL_TAG}|sha-.*|v?\d[\d.]*([-+].*)?")
 _MAX_TAG: Final = 128
 
 
