@@ -48,6 +48,9 @@ def place(answers: Mapping[str, Any], folder: Path) -> None:
         answers: Those of the questions.
         folder: The repository.
     """
+    # pip leaves byte code beside whatever Python it installs, the template's too.
+    for cache in (folder / "__pycache__", *(folder / CHOICES).rglob("__pycache__")):
+        shutil.rmtree(cache, ignore_errors=True)
     for name, target in chosen(answers):
         source = folder / CHOICES / name
         for file in sorted(path for path in source.rglob("*") if path.is_file()):
