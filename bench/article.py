@@ -53,9 +53,8 @@ def _emulation(bench: Workbench) -> Comparison:
     The second is what a builder stage on the target's platform does. Both begin with an empty build cache,
     as a layer without a cache mount does.
     """
-    quick = {"binaries": 1, "platforms": ["linux/arm64"]}
     root = (
-        work.several_binaries(bench, "emulation", **quick)  # type: ignore[arg-type] # two kinds of value
+        work.several_binaries(bench, "emulation", binaries=1, platforms=["linux/arm64"])
         if bench.quick
         else work.scaffold(bench, "emulation")
     )

@@ -10,7 +10,7 @@ from typing import Final
 
 from bench import work
 from bench.harness import PEAK, Comparison, Contender, Target
-from bench.measuring import Command, Failed, run
+from bench.measuring import Command, Failed
 from bench.workbench import Workbench
 from gopherwhale import platforms
 from gopherwhale.oci.documents import Manifest
@@ -39,7 +39,7 @@ _LIMIT: Final = 100 * 1024 * 1024
 
 def comparisons(bench: Workbench) -> Iterator[Comparison]:
     """The scaffold, a real program of over 100 modules, 8 platforms of 4 binaries, a binary of 200 MiB."""
-    base = _base(bench)
+    base = work.empty_base(bench)
     yield _change(bench, "scaffold", work.scaffold, base)
     yield _nothing(bench, "scaffold", work.scaffold)
     if not bench.quick:
@@ -47,15 +47,6 @@ def comparisons(bench: Workbench) -> Iterator[Comparison]:
         yield _nothing(bench, "real", work.real_program)
         yield _many(bench)
     yield _giant(bench)
-
-
-def _base(bench: Workbench) -> str:
-    """An empty base in the testbed's registry: ko has none of its own, and the world's are out of reach."""
-    name = f"{bench.registry}/bench/base"
-    root = work.scaffold(bench, "assembling-base", name)
-    push = bench.ours("docker.push", "--engine", "go", "--tag", "1", folder=root)
-    run([push])
-    return f"{name}:1"
 
 
 def _repository(bench: Workbench, name: str, make: Callable[[Workbench, str], Path]) -> Path:

@@ -83,7 +83,7 @@ def _commands(bench: Workbench, who: str, root: Path, repository: str, go_versio
         named = ("--tag", f"{repository}:bench", "--build-arg", f"GO_VERSION={go_version}", ".")
         return [bench.command(*plain, *named, folder=root)]
     if who == _KO:
-        (root / ".ko.yaml").write_text(f"defaultBaseImage: {_base(bench)}\n")
+        (root / ".ko.yaml").write_text(f"defaultBaseImage: {work.empty_base(bench)}\n")
         ko = ("ko", "build", "--bare", "--sbom=none", "--platform", ",".join(_PLATFORMS), ".")
         return [bench.peer(*ko, folder=root, KO_DOCKER_REPO=repository, **cache)]
     if who == _RELEASER:
@@ -102,14 +102,6 @@ def _commands(bench: Workbench, who: str, root: Path, repository: str, go_versio
 
 def _cache(bench: Workbench, who: str) -> Path:
     return bench.scratch(f"engines-cache-{who.replace(' ', '-').replace(':', '')}")
-
-
-def _base(bench: Workbench) -> str:
-    """An empty base in the testbed's registry: ko has none of its own, and the world's are out of reach."""
-    name = f"{bench.registry}/engines/base"
-    root = work.scaffold(bench, "engines-base", name)
-    run([bench.ours("docker.push", "--engine", "go", "--tag", "1", folder=root)])
-    return f"{name}:1"
 
 
 def _before(bench: Workbench, name: str, who: str, root: Path) -> Callable[[int], None]:

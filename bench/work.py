@@ -83,6 +83,18 @@ def module(bench: Workbench, name: str, path: str, version: str) -> Path:
     return folder
 
 
+def empty_base(bench: Workbench) -> str:
+    """An empty base in the testbed's registry: ko has none of its own, and the world's are out of reach.
+
+    Raises:
+        Failed: No testbed is up.
+    """
+    name = f"{bench.registry}/bench/base"
+    root = scaffold(bench, "empty-base", name)
+    run([bench.ours("docker.push", "--engine", "go", "--tag", "1", folder=root)])
+    return f"{name}:1"
+
+
 def several_binaries(bench: Workbench, name: str, *, binaries: int, platforms: list[str]) -> Path:
     """A module with so many main packages that one image holds, for so many platforms, committed."""
     folder = bench.scratch(name)
