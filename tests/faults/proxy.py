@@ -251,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
             upstream.send(part)
             left -= len(part)
         if fault.cut_request is not None:
-            upstream.close()
+            _end(upstream)
             self._cut()
         return upstream
 
@@ -288,6 +288,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
         self.close_connection = True
         raise _Cut
+
+
+def _end(upstream: http.client.HTTPConnection) -> None:
+    """End a request in its middle, and wait until the server has dealt with that: what follows sees it."""
+    with contextlib.suppress(OSError):
+        upstream.sock.shutdown(socket.SHUT_WR)
+        while upstream.sock.recv(_BLOCK):
+            pass
+    upstream.close()
 
 
 def flipped(reply: Reply) -> Reply:
