@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _PLAIN_WIDTH = 160
 
@@ -61,7 +64,6 @@ class Console:
         """Lay out rows in columns; every cell is data and never markup."""
         # rich costs 50 ms to import, which `invoke --list` need not pay.
         from rich import box  # noqa: PLC0415
-        from rich.console import Console as RichConsole  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
@@ -70,16 +72,32 @@ class Console:
             grid.add_column(header, overflow="fold")
         for row in rows:
             grid.add_row(*(Text(printable(cell)) for cell in row))
-        writer = RichConsole(
-            width=self.width,
-            force_terminal=self.color,
-            no_color=not self.color,
-            color_system="auto" if self.color else None,
-            highlight=False,
-        )
-        with writer.capture() as capture:
-            writer.print(grid)
-        return "\n".join(line.rstrip() for line in capture.get().splitlines())
+        return laid_out([grid], color=self.color, width=self.width)
+
+
+def laid_out(parts: Iterable[RenderableType], *, color: bool, width: int) -> str:
+    """Tables and lines as text, one below the other.
+
+    Args:
+        parts: rich's; a Text is never broken into lines, so that it can be searched and copied.
+        color: Whether escape sequences for colour may be used.
+        width: Columns.
+    """
+    # rich costs 50 ms to import, which only a report pays.
+    from rich.console import Console as RichConsole  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    writer = RichConsole(
+        width=width,
+        force_terminal=color,
+        no_color=not color,
+        color_system="standard" if color else None,
+        highlight=False,
+    )
+    with writer.capture() as capture:
+        for part in parts:
+            writer.print(part, soft_wrap=isinstance(part, Text))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
 def printable(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gopherwhale.console import printable
+from gopherwhale.console import laid_out, printable
 from gopherwhale.lint.findings import Finding, LintReport
 from gopherwhale.verify.codes import Severity
 
@@ -26,23 +26,15 @@ def render(reports: Sequence[LintReport], *, color: bool, width: int) -> str:
         width: Columns.
     """
     # rich costs 50 ms to import, which only a report pays.
-    from rich.console import Console  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    console = Console(
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        color_system="standard" if color else None,
-        highlight=False,
-    )
-    with console.capture() as capture:
+    def parts() -> Iterator[Text]:
         for report in reports:
             for finding in report.findings:
-                for style, line in _lines(finding):
-                    console.print(Text(line, style=style), soft_wrap=True)
-            console.print(Text(summary(report)), soft_wrap=True)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+                yield from (Text(line, style=style) for style, line in _lines(finding))
+            yield Text(summary(report))
+
+    return laid_out(parts(), color=color, width=width)
 
 
 def summary(report: LintReport) -> str:

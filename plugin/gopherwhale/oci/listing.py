@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from gopherwhale.errors import LayoutError, RegistryError
@@ -15,6 +15,8 @@ from gopherwhale.oci.strict_json import MAX_DOCUMENT, load_json
 from gopherwhale.oci.transport import Answer
 from gopherwhale.oci.urls import origin, shown
 from gopherwhale.references import Reference, is_tag
+
+Entry = TypeVar("Entry")
 
 MAX_PAGES: Final = 1000
 MAX_ENTRIES: Final = 100_000
@@ -71,18 +73,54 @@ def list_tags(session: Session, target: Reference) -> list[str]:
         RegistryError: The registry fails, or lists what cannot be a tag or over `MAX_ENTRIES`.
         AuthenticationError: It refuses us.
     """
-    found: dict[str, None] = {}
-    for answer, body in pages(session, target, "tags/list?n=1000"):
-        if answer.status == NOT_FOUND and not found:
-            return []
-        expect(answer, {OK}, target, body)
-        names = object_of(body, target).get("tags") or []
-        if not isinstance(names, list) or not all(isinstance(name, str) and is_tag(name) for name in names):
+
+    def names(body: bytes) -> dict[str, None]:
+        listed = object_of(body, target).get("tags") or []
+        if not isinstance(listed, list) or not all(isinstance(name, str) and is_tag(name) for name in listed):
             raise RegistryError(f"{target.name}: the registry lists what cannot be a tag")
-        found.update(dict.fromkeys(names))
+        return dict.fromkeys(listed)
+
+    found = gathered(session, target, "tags/list?n=1000", names, what="tags", absent={NOT_FOUND})
+    return list(found or ())
+
+
+def gathered(
+    session: Session,
+    target: Reference,
+    path: str,
+    read: Callable[[bytes], Mapping[str, Entry]],
+    *,
+    what: str,
+    absent: Collection[int],
+    digest: str = "",
+) -> dict[str, Entry] | None:
+    """The entries of a list over all its pages, in the registry's order, each once.
+
+    Args:
+        session: With the registry.
+        target: The repository.
+        path: Of the list, below the repository's name.
+        read: Takes a page apart.
+        what: What is listed, for a message.
+        absent: Statuses of the first answer that say that there is no such list.
+        digest: What the list is about, for a message.
+
+    Returns:
+        The entries; None where there is no such list.
+
+    Raises:
+        RegistryError: The registry fails, or lists over `MAX_ENTRIES`.
+        AuthenticationError: It refuses us.
+    """
+    found: dict[str, Entry] = {}
+    for number, (answer, body) in enumerate(pages(session, target, path)):
+        if not number and answer.status in absent:
+            return None
+        expect(answer, {OK}, target, body, digest)
+        found |= read(body)
         if len(found) > MAX_ENTRIES:
-            raise RegistryError(f"{target.name}: the registry lists over {MAX_ENTRIES} tags")
-    return list(found)
+            raise RegistryError(f"{target.name}: the registry lists over {MAX_ENTRIES} {what}")
+    return found
 
 
 def _inside(session: Session, target: Reference, url: str, link: str) -> str:

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from gopherwhale.errors import LayoutError, RegistryError
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, Index, encode, parse_index
-from gopherwhale.oci.listing import MAX_ENTRIES, pages
-from gopherwhale.oci.session import OK, Session, expect
+from gopherwhale.oci.listing import gathered
+from gopherwhale.oci.session import Session
 from gopherwhale.references import Reference
 
 if TYPE_CHECKING:
@@ -38,17 +38,13 @@ def from_api(
         RegistryError: The registry fails, or lists what is no index or over `MAX_ENTRIES`.
     """
     query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
-    found: dict[str, Descriptor] = {}
-    first = True
-    for answer, body in pages(session, target, f"referrers/{digest}{query}"):
-        if first and answer.status in _NO_API:
-            return None
-        first = False
-        expect(answer, {OK}, target, body, digest)
-        found |= {entry.digest: entry for entry in read_index(body, target).manifests}
-        if len(found) > MAX_ENTRIES:
-            raise RegistryError(f"{target.name}: the registry lists over {MAX_ENTRIES} referrers")
-    return list(found.values())
+
+    def entries(body: bytes) -> dict[str, Descriptor]:
+        return {entry.digest: entry for entry in read_index(body, target).manifests}
+
+    path = f"referrers/{digest}{query}"
+    found = gathered(session, target, path, entries, what="referrers", absent=_NO_API, digest=digest)
+    return None if found is None else list(found.values())
 
 
 def list_referrers(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from gopherwhale.console import human_size, printable
+from gopherwhale.console import human_size, laid_out, printable
 from gopherwhale.verify.findings import Group, PlatformReport, Report, Severity, grouped
 
 if TYPE_CHECKING:
@@ -29,25 +29,17 @@ def render(report: Report, *, color: bool, width: int) -> str:
         color: Whether escape sequences for colour may be used; strings of the image never bring their own.
         width: Columns.
     """
-    # rich costs 50 ms to import, which only a table pays.
-    from rich.console import Console  # noqa: PLC0415
+    return laid_out(_parts(report), color=color, width=width) + "\n"
 
-    console = Console(
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        color_system="standard" if color else None,
-        highlight=False,
-    )
-    with console.capture() as capture:
-        console.print(_title(report), soft_wrap=True)
-        if report.platforms:
-            console.print(_table(report))
-        for group in grouped(report.all_findings):
-            console.print(_group(group), soft_wrap=True)
-            console.print()
-        console.print(_summary(report), soft_wrap=True)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+def _parts(report: Report) -> Iterator[RenderableType]:
+    yield _title(report)
+    if report.platforms:
+        yield _table(report)
+    for group in grouped(report.all_findings):
+        yield _group(group)
+        yield ""
+    yield _summary(report)
 
 
 def _title(report: Report) -> Text:
