@@ -18,7 +18,8 @@ from gopherwhale.git import Revision  # noqa: TID251 -- tags are made of it
 AUTO: Final = "auto"
 LOCAL_TAG: Final = "dev"
 _FIELD = re.compile(r"\{([^{}]*)\}")
-_VERSION = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
+_NUMBER: Final = r"(0|[1-9][0-9]{0,17})"
+_VERSION = re.compile(rf"v{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-([0-9A-Za-z.-]{{1,128}}))?(?:\+[0-9A-Za-z.-]+)?")
 _RESERVED_TAG = re.compile(rf"latest|{LOCAL_TAG}|sha-.*|v?\d[\d.]*([-+].*)?")
 _MAX_TAG: Final = 128
 

@@ -29,7 +29,7 @@ class OptionalPositionals(Argument):
     """A positional argument that may be left out or repeated; invoke itself has only required ones.
 
     Its parser asks a positional argument for its value to learn whether it is still missing. This one
-    says "missing" while a word is being looked at that names no task, and "there" when the task's words end.
+    says "missing" while a word is looked at that names no task and is no flag, and "there" else.
     """
 
     @property
@@ -42,8 +42,9 @@ class OptionalPositionals(Argument):
             if frame.f_code.co_name == "see_positional_arg":
                 return None
             if frame.f_code.co_name == "handle" and "token" in frame.f_locals:
-                names_a_task = frame.f_locals["token"] in frame.f_locals["self"].contexts
-                return self._value if names_a_task else None
+                token, parser = frame.f_locals["token"], frame.f_locals["self"]
+                # A flag is never a word: --help is the parser's, and a mistyped one is told as such.
+                return self._value if token in parser.contexts or token.startswith("-") else None
             frame = frame.f_back
         return self._value
 

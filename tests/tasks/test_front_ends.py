@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from invoke import Program
 
+from gopherwhale.__main__ import main
 from gopherwhale.app import building, pushing, verifying
 from gopherwhale.app.request import Request
 from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS
@@ -76,6 +77,46 @@ def test_every_command_is_listed(repository: Path, command: tuple[str, ...]) -> 
     )
     prefix = "template." if command[0] == "invoke" else ""
     assert all(f" {prefix}{known.name} " in done.stdout for known in REPOSITORY_COMMANDS), done.stdout
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_has_help(flag: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """A command's flag and the console's own give the same: what it is for, its words and all its flags."""
+    known = {f"docker.{one.name}": one for one in COMMANDS} | {one.name: one for one in REPOSITORY_COMMANDS}
+    for name, command in known.items():
+        shown = set()
+        for arguments in ((name, flag), (flag, name)):
+            with pytest.raises(SystemExit) as ended:
+                main([*arguments])
+            assert not ended.value.code
+            shown.add(capfd.readouterr().out)
+        (text,) = shown
+        assert text.startswith(f"Usage: gopherwhale {name} [--flags]")
+        assert command.summary in text
+        words = {one.name for one in command.flags if one.kind == "words"}
+        assert all(f"[{word.upper()} ...]" in text for word in words)
+        assert all(one.name in words or f"  --{one.name}" in text for one in command.flags)
+
+
+@pytest.mark.parametrize(
+    "words", [("docker.lint",), ("docker.lint", "x"), ("docker.copy", "a", "b"), ("init",)]
+)
+def test_a_mistyped_flag_is_no_word(words: tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
+    """What begins with a dash is a flag, known or not, and never a path or a reference."""
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--onlin"])
+    assert ended.value.code == 1
+    assert capfd.readouterr().err == "No idea what '--onlin' is!\n"
+
+
+def test_a_reader_that_has_had_enough_is_no_error_of_ours() -> None:
+    """`gopherwhale docker.plan | head -1` ends without a traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "gopherwhale", "--help"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_every_command_is_a_nox_session(repository: Path) -> None:

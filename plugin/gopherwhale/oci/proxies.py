@@ -82,8 +82,8 @@ def _matches(
         except ValueError:
             pass
     name, colon, number = entry.rpartition(":")
-    if colon and number.isdigit():
-        if int(number) != port:
+    if colon and number.isascii() and number.isdigit():
+        if number.lstrip("0") != str(port):
             return False
         entry = name.strip("[]")
     domain = entry.removeprefix("*").removeprefix(".")

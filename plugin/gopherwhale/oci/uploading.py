@@ -38,6 +38,7 @@ _TOO_MANY: Final = 429
 _RANGE_NOT_SATISFIABLE: Final = 416
 _STREAM: Final = {"Content-Type": "application/octet-stream"}
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,19})")
+_LENGTH = re.compile(r"[0-9]{1,19}")
 
 Opener = Callable[[int, int], IO[bytes]]
 
@@ -199,7 +200,7 @@ class Upload:
 
     def _least(self, begun: Answer) -> int:
         text = begun.headers.get("oci-chunk-min-length", "")
-        return min(int(text), self.descriptor.size) if text.isdigit() else 0
+        return min(int(text), self.descriptor.size) if _LENGTH.fullmatch(text) else 0
 
     def _problem(self, answer: Answer, text: bytes) -> str:
         return failure(answer, self.target, text, self.descriptor.digest).problem

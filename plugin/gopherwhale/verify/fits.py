@@ -171,4 +171,9 @@ def _rank(level: str) -> tuple[int, int]:
     """`v8.1` as (8, 1), `power9` as (9, 0), `rva22u64` as (22, 0)."""
     digits = level.lstrip("abcdefghijklmnopqrstuvwxyz").partition("u")[0]
     major, _, minor = digits.partition(".")
-    return (int(major) if major.isdecimal() else 0, int(minor) if minor.isdecimal() else 0)
+    return (_number(major), _number(minor))
+
+
+def _number(digits: str) -> int:
+    # Python refuses to read a number of thousands of digits, and whoever made the binary chose them.
+    return int(digits[:9]) if digits.isdecimal() else 0

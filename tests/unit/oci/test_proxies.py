@@ -53,6 +53,10 @@ def test_a_proxy_is_taken_from_the_environment(environment: dict[str, str], expe
         ("", "::1", True),
         ("REGISTRY.example", "registry.EXAMPLE", True),
         (",,:,:x,/,a/b", "registry.example", False),
+        ("registry.example:0443", "registry.example", True),
+        # Found by fuzzing: digits to Python, and no number.
+        ("registry.example:44\N{SUPERSCRIPT THREE}", "registry.example", False),
+        (f"registry.example:{'4' * 5000}", "registry.example", False),
     ],
 )
 def test_no_proxy_names_domains_addresses_networks_and_ports(

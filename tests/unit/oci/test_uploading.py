@@ -229,6 +229,21 @@ def test_an_upload_without_a_location_is_an_error(
         client.put_blob(target, BLOB, opener)
 
 
+@pytest.mark.parametrize("least", ["\N{SUPERSCRIPT THREE}", "9" * 5000, "-1", "many", ""])
+def test_a_least_length_that_is_no_length_counts_for_nothing(
+    client: RegistryClient, target: Reference, memory: MemoryRegistry, proxy: Proxy, least: str
+) -> None:
+    """The upload goes on as if the registry had not said it."""
+    header = {"oci-chunk-min-length": least}
+
+    def alter(reply: Reply) -> Reply:
+        return Reply(reply.status, reply.body, {**reply.headers, **header})
+
+    proxy.script = lambda request: Fault(alter=alter) if request.kind == "POST upload" else None
+    client.put_blob(target, BLOB, opener)
+    assert stored(memory)
+
+
 def test_a_chunk_is_as_large_as_the_registry_wants(
     client: RegistryClient, target: Reference, memory: MemoryRegistry, proxy: Proxy
 ) -> None:

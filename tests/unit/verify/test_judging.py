@@ -71,6 +71,7 @@ def test_9_swapped_programs_are_both_named(one: str, other: str, name: str) -> N
         (ARM, "v8.0", ""),
         (ARM, "v8.1", "variant-too-new"),
         (ARM, "v8.0,lse", "variant-too-new"),
+        (ARM, f"v{'9' * 5000}.{'9' * 5000}", "variant-too-new"),
         ("linux/arm64/v9", "v8.5", "variant-older"),
         ("linux/arm64/v8.2", "v9.0", "variant-too-new"),
     ],
