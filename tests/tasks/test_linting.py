@@ -33,8 +33,10 @@ def project(repository: Path) -> Path:
     return repository
 
 
-def request(project: Path) -> Request:
-    return Request(start=project, environment={}, console=Console(out=io.StringIO(), err=io.StringIO()))
+def request(project: Path, **environment: str) -> Request:
+    return Request(
+        start=project, environment=environment, console=Console(out=io.StringIO(), err=io.StringIO())
+    )
 
 
 def document(capsys: pytest.CaptureFixture[str]) -> Any:
@@ -134,6 +136,20 @@ def test_a_build_is_refused_with_the_first_mistake(project: Path) -> None:
     assert error.value.hint.endswith("mended: ARG TARGETOS TARGETARCH TARGETVARIANT")
     assert isinstance(asked.console.err, io.StringIO)
     assert "Dockerfile:13: base-of-one-architecture" in asked.console.err.getvalue()
+
+
+def test_a_refused_build_is_annotated_in_a_workflow(project: Path) -> None:
+    """On GitHub every mistake stands at its line, the first too."""
+    (project / "Dockerfile").write_text(BAD.replace("distroless/static-debian12:nonroot", "x/y:arm64"))
+    asked = request(project, GITHUB_ACTIONS="true")
+    with pytest.raises(VerificationError):
+        refuse_unless_clean(resolve(asked)[1].images, asked)
+    assert isinstance(asked.console.err, io.StringIO)
+    lines = asked.console.err.getvalue().splitlines()
+    titles = ("8,title=platform-arg-default", "13,title=base-of-one-architecture")
+    assert all(
+        any(one.startswith(f"::error file=Dockerfile,line={title}::") for one in lines) for title in titles
+    )
 
 
 def test_warnings_stop_no_build(project: Path) -> None:

@@ -14,7 +14,15 @@ from gopherwhale import engines
 from gopherwhale.app.pushing import push
 from gopherwhale.app.request import Request
 from gopherwhale.console import Console
-from gopherwhale.errors import BuildError, ExitCode, GopherwhaleError, LayoutError, RegistryError, UsageError
+from gopherwhale.errors import (
+    BuildError,
+    ExitCode,
+    GopherwhaleError,
+    LayoutError,
+    RegistryError,
+    UsageError,
+    VerificationError,
+)
 from gopherwhale.oci.layout import Layout, LayoutWriter
 from gopherwhale.oci.transport import Transport
 from gopherwhale.pipeline import Built, PlatformWork, Say
@@ -70,6 +78,7 @@ class Desk:
     registry: MemoryRegistry
     proxy: Proxy
     engine: StandIn
+    environment: dict[str, str] = field(default_factory=dict)
     out: io.StringIO = field(default_factory=io.StringIO)
     err: io.StringIO = field(default_factory=io.StringIO)
 
@@ -79,7 +88,7 @@ class Desk:
         self.err.truncate(self.err.seek(0))
         request = Request(
             start=self.folder,
-            environment={"PATH": "/usr/bin:/bin"},
+            environment={"PATH": "/usr/bin:/bin", **self.environment},
             console=Console(out=self.out, err=self.err, format="json"),
             flags=flags,
         )
@@ -277,6 +286,28 @@ def test_a_layout_that_is_not_good_is_not_pushed(desk: Desk, wrong: str) -> None
     with pytest.raises(GopherwhaleError):
         desk.push(str(folder), tags=["latest"])
     assert desk.proxy.seen == []
+
+
+@pytest.mark.parametrize("where", ["a workflow", "a laptop"])
+def test_a_refused_push_is_annotated_in_a_workflow(desk: Desk, tmp_path: Path, where: str) -> None:
+    """On GitHub each finding is an annotation and in the step's summary; standard output stays empty."""
+    make_layout(
+        desk.folder / "dist" / "given",
+        {name: program("linux/arm64") for name in ("linux/amd64", "linux/arm64")},
+    )
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    desk.environment = {"GITHUB_STEP_SUMMARY": str(summary)}
+    if where == "a workflow":
+        desk.environment["GITHUB_ACTIONS"] = "true"
+    with pytest.raises(VerificationError, match="nothing was pushed"):
+        desk.push("dist/given", tags=["latest"])
+    told, shown = desk.err.getvalue(), summary.read_text()
+    assert "error[wrong-machine] linux/amd64 /app" in told
+    annotated = "\n::error title=wrong-machine (" in told
+    assert (annotated, "wrong-machine" in shown) == ((where == "a workflow"),) * 2
+    assert shown.startswith("before\n")
+    assert desk.out.getvalue() == ""
 
 
 def test_17_a_layout_that_cannot_be_written_is_said_before_anything_is_sent(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gopherwhale import engines, pipeline, platforms, receipts, results, settings
+from gopherwhale.app import gate
 from gopherwhale.app.bases import registry_opener
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
@@ -38,8 +39,7 @@ def build(request: Request) -> ExitCode:
     for image, engine in choose(made.images, made, request):
         local = image.for_local_use(_one_platform(request, image))
         built = pipeline.cross_build(local, engine, console.say)
-        report = pipeline.verify(local, console.say)
-        pipeline.refuse_unless_verified(report)
+        gate.refuse_unless_verified([pipeline.verify(local, console.say)], request)
         names = _local_names(image, request)
         with tempfile.TemporaryDirectory(prefix="gopherwhale-") as folder:
             archive = Path(folder) / "image.tar"

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gopherwhale import pipeline, platforms
+from gopherwhale import platforms
+from gopherwhale.app import gate
 from gopherwhale.app.request import Request, settings_of
 from gopherwhale.app.sources import open_source
 from gopherwhale.console import human_size
@@ -19,7 +20,6 @@ from gopherwhale.oci.survey import look_at_tags
 from gopherwhale.references import Reference
 from gopherwhale.references import parse as parse_reference
 from gopherwhale.verify.image import Wanted, verify_image
-from gopherwhale.verify.report import render
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +89,7 @@ def _pinned(source: ImageSource, client: RegistryClient) -> ImageSource:
 
 
 def _verify(source: ImageSource, wanted: Wanted, request: Request) -> None:
-    report = verify_image(source, wanted, say=request.console.say)
-    if not report.ok:
-        print(render(report, color=False, width=request.console.width), file=request.console.err)
-    pipeline.refuse_unless_verified(report)
+    gate.refuse_unless_verified([verify_image(source, wanted, say=request.console.say)], request)
 
 
 def _tags_now(targets: Mapping[Reference, Sequence[str]], client: RegistryClient) -> dict[str, str]:

@@ -7,11 +7,13 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from gopherwhale import settings
+from gopherwhale.app.gate import annotate
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.console import printable
 from gopherwhale.dockerfile.syntax import MAX_BYTES
@@ -98,6 +100,7 @@ def refuse_unless_clean(images: Sequence[ImagePlan], request: Request) -> None:
         for one in errors[1:]:
             say(f"{one.path}:{one.line}: {one.code}: {one.found}")
         if errors:
+            annotate(partial(workflow_commands, [report]), request)
             first = errors[0]
             raise VerificationError(
                 f"{first.path}:{first.line}: {first.code}: {first.found};"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gopherwhale import pipeline, publishing, receipts, results
+from gopherwhale.app import gate
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.merged import merge as merge_index
@@ -14,7 +15,6 @@ from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.plan import ImagePlan, Plan
 from gopherwhale.receipts import Receipt
 from gopherwhale.verify.image import verify_image
-from gopherwhale.verify.report import render
 
 
 def merge(request: Request, receipt: Sequence[str] = ()) -> ExitCode:
@@ -88,9 +88,7 @@ def _bring(
     for place in image.repositories:
         back = RegistrySource(client, place.with_digest(source.root.digest))
         report = verify_image(back, pipeline.wanted(image, revision=image.revision), say=say)
-        if not report.ok:
-            print(render(report, color=False, width=request.console.width), file=request.console.err)
-        pipeline.refuse_unless_verified(report)
+        gate.refuse_unless_verified([report], request)
     return publication
 
 

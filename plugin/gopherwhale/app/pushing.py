@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gopherwhale import pipeline, publishing, receipts, results, unfinished
+from gopherwhale.app import gate
 from gopherwhale.app.building import choose, cross_build_all
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
@@ -14,7 +15,6 @@ from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.pipeline import Built, Engine
 from gopherwhale.plan import ImagePlan, Plan
-from gopherwhale.verify.report import render
 
 
 def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged: bool = False) -> ExitCode:
@@ -89,11 +89,7 @@ def _built(
 
 
 def _verify(images: Sequence[ImagePlan], request: Request) -> None:
-    console = request.console
-    for report in [pipeline.verify(image, console.say) for image in images]:
-        if not report.ok:
-            print(render(report, color=False, width=console.width), file=console.err)
-        pipeline.refuse_unless_verified(report)
+    gate.refuse_unless_verified([pipeline.verify(image, request.console.say) for image in images], request)
 
 
 def _show_dry_run(plan: Plan, built: Sequence[Built], client: RegistryClient, request: Request) -> ExitCode:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gopherwhale import platforms
+from gopherwhale.app.gate import add_to_summary
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.app.sources import open_source
 from gopherwhale.errors import ExitCode, LayoutError, UsageError
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 ANY: Final = "any"
 HEAD: Final = "HEAD"
 _OF_DOCKER: Final = ("docker-archive:", "docker-daemon:")
-_STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 
 def verify_arch(
@@ -92,22 +92,14 @@ def show(request: Request, reports: Sequence[Report]) -> None:
         "reports": [report.to_document() for report in reports],
     }
     console.show(text, document, others)
-    if console.format == "github" and (path := request.environment.get(_STEP_SUMMARY)):
-        _append(Path(path), github.step_summary(reports), request)
+    if console.format == "github":
+        add_to_summary(reports, request)
 
 
 def _version() -> str:
     from importlib.metadata import version  # noqa: PLC0415 -- it imports all that mail needs
 
     return version("gopherwhale")
-
-
-def _append(path: Path, text: str, request: Request) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(text)
-    except OSError as error:
-        request.console.say(f"the step's summary is left out: {path}: {error.strerror}")
 
 
 class _Asked:
