@@ -223,6 +223,7 @@ def test_a_dockerfile_that_is_there_is_the_recipe(
     assert (image.dockerfile, image.engine, image.go.expose) == ("docker/Dockerfile", "buildx", ("9000",))
     assert not (root / "Dockerfile").exists()
     assert (root / "docker/Dockerfile").read_text() == recipe
+    assert 'DOCKERFILE = Path("docker/Dockerfile")' in (root / "guard.py").read_text()
     assert call("docker.plan") == 0
 
 

@@ -77,7 +77,9 @@ def write(root: Path, changes: Sequence[Change]) -> None:
             for change, partial in made:
                 _put(root / change.path, partial)
         except OSError as error:
-            raise UsageError(f"cannot write {error.filename or root}: {error.strerror}") from None
+            place = Path(error.filename or root)
+            shown = place.parent if place.name.startswith(_PARTIAL) else place
+            raise UsageError(f"cannot write to {shown}: {error.strerror}") from None
 
 
 def _put(place: Path, partial: Path | None) -> None:

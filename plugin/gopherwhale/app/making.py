@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from gopherwhale.adopt import rendering
@@ -26,6 +27,9 @@ def new(
     """
     if not no_input and request.console.ask is None:
         raise UsageError("there is nobody to ask", hint="--no-input takes the defaults, --answer sets them")
+    # Told before a person has answered a dozen questions.
+    if not os.access(request.start, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write to {request.start}", hint="call it in a folder of your own")
     before = set(request.start.iterdir())
     with rendering.opened(template) as folder:
         given = read_answers(answer, rendering.questions(folder))
