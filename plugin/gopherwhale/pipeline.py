@@ -21,6 +21,7 @@ from gopherwhale.verify.codes import Severity  # noqa: TID251
 
 if TYPE_CHECKING:
     # What speaks to a registry costs 70 ms to import, and a build pushes nothing.
+    from gopherwhale.verify.cache import LayerCache  # noqa: TID251
     from gopherwhale.verify.findings import Report  # noqa: TID251
     from gopherwhale.verify.image import Wanted  # noqa: TID251
 
@@ -96,15 +97,20 @@ def cross_build(image: ImagePlan, engine: Engine, say: Say) -> Built:
     return built
 
 
-def verify(image: ImagePlan, say: Say) -> Report:
+def verify(image: ImagePlan, say: Say, cache: LayerCache | None = None) -> Report:
     """Verify an image's layout against its plan: platforms, and the revision where the plan has one.
+
+    Args:
+        image: Whose layout.
+        say: Takes lines of progress.
+        cache: What was found in layers before; their bytes are held to their digests all the same.
 
     Raises:
         LayoutError: The layout is damaged or missing.
     """
     from gopherwhale.verify.image import verify_image  # noqa: PLC0415, TID251
 
-    return verify_image(Layout(image.layout), wanted(image, revision=image.revision), say=say)
+    return verify_image(Layout(image.layout), wanted(image, revision=image.revision), cache=cache, say=say)
 
 
 def wanted(image: ImagePlan, *, revision: str = "") -> Wanted:

@@ -310,6 +310,20 @@ def test_a_refused_push_is_annotated_in_a_workflow(desk: Desk, tmp_path: Path, w
     assert desk.out.getvalue() == ""
 
 
+def test_01_what_was_verified_before_is_held_to_its_digest_again(desk: Desk, tmp_path: Path) -> None:
+    """What a layer holds is known from the last push; that it is the same layer is not believed, but read."""
+    desk.environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    desk.push(tags=["latest"])
+    assert len(list((tmp_path / "cache").rglob("*.json"))) == 3
+    desk.push(str(desk.layout), tags=["again"])
+    desk.proxy.forget()
+    largest = max((desk.layout / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1] + b"x")
+    with pytest.raises(GopherwhaleError, match=largest.name):
+        desk.push(str(desk.layout), tags=["next"])
+    assert desk.proxy.seen == []
+
+
 def test_17_a_layout_that_cannot_be_written_is_said_before_anything_is_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

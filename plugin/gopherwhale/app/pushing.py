@@ -15,6 +15,7 @@ from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.pipeline import Built, Engine
 from gopherwhale.plan import ImagePlan, Plan
+from gopherwhale.verify.cache import LayerCache
 
 
 def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged: bool = False) -> ExitCode:
@@ -89,7 +90,10 @@ def _built(
 
 
 def _verify(images: Sequence[ImagePlan], request: Request) -> None:
-    gate.refuse_unless_verified([pipeline.verify(image, request.console.say) for image in images], request)
+    cache = LayerCache.of_user(request.environment)
+    gate.refuse_unless_verified(
+        [pipeline.verify(image, request.console.say, cache) for image in images], request
+    )
 
 
 def _show_dry_run(plan: Plan, built: Sequence[Built], client: RegistryClient, request: Request) -> ExitCode:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final, Protocol, cast
@@ -17,10 +16,14 @@ from gopherwhale.oci.tar_header import TarError
 from gopherwhale.oci.zstd_frames import Frames, begins_frame
 
 _GZIP: Final = b"\x1f\x8b"
+# zlib's way of saying a gzip header and the largest window.
+_OF_GZIP: Final = 31
 # What containerd and skopeo do not read as a layer either, but a user may well have packed so.
 _FOREIGN: Final = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
 _MAGIC: Final = 6
 _MAX_WINDOW: Final = 128 * 1024 * 1024
+# What is unpacked at a time: it stays in a core's own cache while it is hashed and looked at.
+_PIECE: Final = 256 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +181,7 @@ class Packed(Protocol):
 
 
 def decompress(stream: Packed, what: str) -> Iterator[bytes]:
-    """Unpack a layer's bytes in pieces of a megabyte; gzip, zstd or plain is told by how they begin.
+    """Unpack a layer's bytes in pieces of at most a megabyte; gzip, zstd or plain is told by how they begin.
 
     Args:
         stream: The packed bytes; `read()` gives a few of them.
@@ -193,29 +196,35 @@ def decompress(stream: Packed, what: str) -> Iterator[bytes]:
     for magic, name in _FOREIGN.items():
         if head.startswith(magic):
             raise LayoutError(f"{what} is packed with {name}", hint="layers are tar, tar+gzip or tar+zstd")
-    try:
-        if head.startswith(_GZIP):
-            yield from _gunzip(head, stream, what)
-        elif begins_frame(head):
-            yield from _unzstd(head, stream, what)
-        else:
-            yield head
-            while chunk := stream.read():
-                yield chunk
-    except zlib.error as error:
-        raise LayoutError(f"{what} cannot be unpacked: {str(error)[:120]}") from None
+    if head.startswith(_GZIP):
+        yield from _gunzip(head, stream, what)
+    elif begins_frame(head):
+        yield from _unzstd(head, stream, what)
+    else:
+        yield head
+        while chunk := stream.read():
+            yield chunk
 
 
 def _gunzip(head: bytes, stream: Packed, what: str) -> Iterator[bytes]:
+    from gopherwhale.oci import inflating  # noqa: PLC0415 -- what is in the cache of layers needs none
+
     data = head
     while data:
-        machine = zlib.decompressobj(wbits=31)
+        if len(data) < len(_GZIP):
+            data += stream.read()
+        if not data.startswith(_GZIP):
+            raise LayoutError(f"{what} cannot be unpacked: no gzip stream follows its first")
+        machine = inflating.decompressobj(wbits=_OF_GZIP)
         while not machine.eof:
             if not data:
                 data = stream.read()
                 if not data:
                     raise LayoutError(f"{what} breaks off in the middle of its gzip stream")
-            chunk = machine.decompress(data, CHUNK)
+            try:
+                chunk = machine.decompress(data, _PIECE)
+            except inflating.error as error:
+                raise LayoutError(f"{what} cannot be unpacked: {str(error)[:120]}") from None
             data = machine.unconsumed_tail
             if chunk:
                 yield chunk
@@ -231,7 +240,7 @@ def _unzstd(head: bytes, stream: Packed, what: str) -> Iterator[bytes]:
         joined, read_size=CHUNK, read_across_frames=True
     ) as reader:
         try:
-            while chunk := reader.read(CHUNK):
+            while chunk := reader.read(_PIECE):
                 yield chunk
         except zstandard.ZstdError as error:
             raise LayoutError(f"{what} cannot be unpacked: {str(error)[:120]}") from None

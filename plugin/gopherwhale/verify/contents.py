@@ -21,7 +21,7 @@ from gopherwhale.oci.source import CHUNK, ImageSource
 from gopherwhale.oci.tar import Bytes, Member
 from gopherwhale.verify import facts
 from gopherwhale.verify.facts import BinaryFacts
-from gopherwhale.verify.reading import OpenFile
+from gopherwhale.verify.reading import OpenFile, Pieces
 
 ANY_X: Final = 0o111
 _WHITEOUT: Final = ".wh."
@@ -29,6 +29,8 @@ _WHITEOUT: Final = ".wh."
 _META: Final = ".wh..wh."
 _OPAQUE: Final = ".wh..wh..opq"
 _WORTH_READING: Final = 1024**3
+# A program up to this size is held: writing it to a file takes a fifth of the time. Four are read at once.
+_IN_MEMORY: Final = 12 * 1024 * 1024
 # Of one text, and of all texts of a layer together.
 _MAX_TEXT: Final = 256 * 1024
 _MAX_TEXTS: Final = 8 * 1024 * 1024
@@ -115,7 +117,7 @@ def _node(member: Member, content: Bytes | None, path: str, layer: str, room: in
 
 def _file(member: Member, content: Bytes, path: str, layer: str, room: int) -> Node:
     mode = member.mode
-    head = content.read(min(member.size, CHUNK))
+    head = _whole(content.read, min(member.size, CHUNK))
     if facts.begins_as_program(head):
         known, digest = _inspect(head, content.read, member.size)
         return Node(kind="file", mode=mode, facts=known, digest=digest, layer=layer)
@@ -134,12 +136,27 @@ def plain(kind: str, mode: int, layer: str) -> Node:
     return Node(kind=kind, mode=mode, layer=layer)
 
 
+def _whole(read: Callable[[int], bytes], size: int) -> bytes:
+    """All of so many bytes: one read may end anywhere, as in the middle of what a program begins with."""
+    data = read(size)
+    while len(data) < size and (more := read(size - len(data))):
+        data += more
+    return data
+
+
 def _inspect(head: bytes, read: Callable[[int], bytes], size: int) -> tuple[BinaryFacts, str]:
     hasher = hashlib.sha256(head)
     if len(head) == size:
         return facts.read(head), f"sha256:{hasher.hexdigest()}"
     if size > _WORTH_READING:
         return TOO_LARGE, ""
+    if size <= _IN_MEMORY:
+        pieces = Pieces()
+        while head:
+            pieces.append(head)
+            head = read(CHUNK)
+            hasher.update(head)
+        return facts.read(pieces), f"sha256:{hasher.hexdigest()}"
     with tempfile.TemporaryFile(prefix="gopherwhale-", buffering=0) as file:
         file.write(head)
         while chunk := read(CHUNK):

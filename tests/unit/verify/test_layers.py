@@ -9,22 +9,41 @@ import tarfile
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import Protocol
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gopherwhale.errors import LayoutError
+from gopherwhale.oci import inflating
 from gopherwhale.oci.documents import Descriptor, digest_of
 from gopherwhale.oci.layers import Limits
 from gopherwhale.verify.contents import clean, read_contents
 from tests.unit.verify.binaries import elf
+from tests.unit.verify.judged import program
 from tests.unit.verify.layers import Memory, contents_of, tar
 
 PLAIN = tar(("app",), ("etc/passwd",))
 MEGABYTES = 1024 * 1024
+
+
+def inflaters() -> list[ModuleType]:
+    """Those that are here: where there is no ISA-L, nothing is inflated by it."""
+    with contextlib.suppress(ImportError):
+        from isal import isal_zlib  # noqa: PLC0415 -- see above
+
+        return [zlib, isal_zlib]
+    return [zlib]
+
+
+@pytest.fixture(params=inflaters(), ids=lambda module: module.__name__)
+def inflater(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one of them inflate."""
+    monkeypatch.setattr(inflating, "decompressobj", request.param.decompressobj)
+    monkeypatch.setattr(inflating, "error", request.param.error)
 
 
 class Packer(Protocol):
@@ -70,6 +89,7 @@ def zstd_packer() -> Packer:
     ],
     ids=["plain", "gzip", "members", "padded", "zstd", "frames", "skippable"],
 )
+@pytest.mark.usefixtures("inflater")
 def test_a_layer_is_told_by_its_magic(packed: bytes) -> None:
     """Whatever the media type says: plain, gzip and zstd, of several members and frames too."""
     source = Memory()
@@ -99,10 +119,61 @@ def test_an_empty_layer_holds_nothing(packed: bytes) -> None:
         (b"\xfd7zXZ\0\0\4", "packed with xz"),
     ],
 )
+@pytest.mark.usefixtures("inflater")
 def test_a_damaged_layer_is_refused(packed: bytes, why: str) -> None:
     """Cut short, followed by something, wrong in its checksum, or no tar at all."""
     with pytest.raises(LayoutError, match=why):
         contents_of(packed)
+
+
+@pytest.mark.usefixtures("inflater")
+@pytest.mark.parametrize("cut", [1, 3, 5, 511, 512, 513, 515, 1023, 1025, 9000])
+@pytest.mark.parametrize("mode", [0o755, 0o644])
+def test_a_program_is_known_wherever_a_piece_of_it_ends(cut: int, mode: int) -> None:
+    """A gzip member, and so what is unpacked at a time, may end in the middle of a header or of a magic."""
+    found = program("linux/amd64") + bytes(10_000)
+    whole = tar(("app", "file", mode), contents={"app": found})
+    read = contents_of(gzip.compress(whole[:cut]) + gzip.compress(whole[cut:]))
+    ((_, node),) = read.entries
+    assert node.facts is not None
+    assert node.facts.architecture == "amd64"
+    assert node.digest == digest_of(found)
+
+
+@pytest.mark.parametrize("size", [1, 12, 13])
+def test_a_program_in_memory_and_one_in_a_file_have_the_same_facts(size: int) -> None:
+    """Up to some megabytes it is held in pieces; beyond that it is read from an unnamed file."""
+    found = program("linux/arm64").ljust(size * MEGABYTES + 5, b"\1")
+    packed = gzip.compress(tar(("app",), contents={"app": found}), 1)
+    ((_, node),) = contents_of(packed).entries
+    ((_, small),) = contents_of(tar(("app",), contents={"app": program("linux/arm64")})).entries
+    assert (node.facts, node.digest) == (small.facts, digest_of(found))
+
+
+def unpacked(module: ModuleType, data: bytes) -> bytes | None:
+    """What an inflater makes of bytes, a few at a time; None where it refuses them."""
+    machine, out, position = module.decompressobj(wbits=31), b"", 0
+    try:
+        while not machine.eof and position < len(data):
+            left = data[position : position + 100]
+            position += len(left)
+            while left and not machine.eof:
+                out += machine.decompress(left, 64)
+                left = machine.unconsumed_tail
+    except module.error:
+        return None
+    return out if machine.eof else None
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=600), st.integers(0, 9), st.integers(10, 700), st.integers(1, 255))
+@example(b"", 9, 10, 1)
+def test_the_inflaters_agree_about_every_stream(data: bytes, level: int, place: int, bit: int) -> None:
+    """A sound stream comes out whole; one changed behind its header is refused by both, or was padding."""
+    stream = bytearray(gzip.compress(data * 3, level, mtime=0))
+    assert {unpacked(module, bytes(stream)) for module in inflaters()} == {data * 3}
+    stream[place % (len(stream) - 10) + 10] ^= bit
+    assert {unpacked(module, bytes(stream)) for module in inflaters()} in ({None}, {data * 3})
 
 
 @pytest.mark.parametrize(
