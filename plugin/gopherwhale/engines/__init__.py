@@ -114,8 +114,8 @@ def _buildx(environment: Mapping[str, str], say: Callable[[str], None], why: str
     from gopherwhale.engines.buildx import BuildxEngine  # noqa: PLC0415
 
     engine = BuildxEngine(environment)
-    version = engine.check()
-    say(f"engine: buildx ({why or f'Docker {version} answers'})")
+    # Whoever chose it need not wait for a question: the build itself tells.
+    say(f"engine: buildx ({why or f'Docker {engine.check()} answers'})")
     return engine
 
 

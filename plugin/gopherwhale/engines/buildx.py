@@ -9,17 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from python_on_whales import DockerClient, DockerException
 
-from gopherwhale.engines import bounded, buildkit, dockerfile, options
+from gopherwhale.engines import bounded, buildkit, dockerfile
+from gopherwhale.engines.invocation import arguments, export_folder
 from gopherwhale.errors import AuthenticationError, BuildError, MissingToolError, UsageError
 from gopherwhale.oci.ci_credentials import Credential
 from gopherwhale.oci.documents import Descriptor
@@ -32,9 +32,6 @@ OWN_BUILDER: Final = "gopherwhale"
 _QUERY_TIMEOUT: Final = 60
 _SNAPSHOTTER: Final = "io.containerd.snapshotter.v1"
 _MAX_ERROR: Final = 400
-_SECRET_ATTRIBUTE: Final = re.compile(
-    r"(?:^|,)\s*\"?(session_token|token|ghtoken|password|\w*secret\w*)=", re.IGNORECASE
-)
 
 
 class BuildxEngine:
@@ -61,20 +58,20 @@ class BuildxEngine:
         Raises:
             MissingToolError: No client, no buildx, or no engine that answers; it says which.
         """
-        client = self._client(_QUERY_TIMEOUT)
         try:
-            if not client.buildx.is_installed():
-                raise MissingToolError("Docker has no buildx", hint="install the docker-buildx plugin")
-            version = client.system.info().server_version
+            info = self._client(_QUERY_TIMEOUT).system.info()
         except DockerException as error:
             raise MissingToolError(
                 f"Docker does not answer: {_reason(error)}", hint="start it, or set DOCKER_HOST"
             ) from None
-        if not version:
+        if not info.server_version:
             raise MissingToolError(
                 "the Docker client has no engine behind it", hint="start Docker, or set DOCKER_HOST"
             )
-        return str(version)
+        plugins = info.client_info.plugins if info.client_info else None
+        if plugins is not None and not any(plugin.name == "buildx" for plugin in plugins):
+            raise MissingToolError("Docker has no buildx", hint="install the docker-buildx plugin")
+        return str(info.server_version)
 
     def build(self, image: ImagePlan, writer: LayoutWriter, say: Callable[[str], None]) -> Built:
         """Build every platform of an image and move the blobs into its layout.
@@ -85,11 +82,11 @@ class BuildxEngine:
             UsageError: A cache option holds a credential, or the run is locked and an image is not pinned.
         """
         dockerfile.refuse_unpinned(image)
-        export = _export_folder(image)
+        export = export_folder(image)
         started = time.monotonic()
         try:
             _fresh_folder(export)
-            progress = self._run(image, self._builder(image), say)
+            progress = self._run(image, say)
             layout = Layout(export / "layout")
             for blob in sorted((layout.path / "blobs").glob("*/*")):
                 digest = f"{blob.parent.name}:{blob.name}"
@@ -114,7 +111,7 @@ class BuildxEngine:
         # python-on-whales has no dry run: given a "client" that only repeats its arguments, it shows them.
         repeat = "import json, sys; print(json.dumps(sys.argv[1:]))"
         client = DockerClient(client_call=[sys.executable, "-I", "-S", "-c", repeat])
-        lines = cast("Iterator[str]", client.buildx.build(**_arguments(image, image.settings.builder)))
+        lines = cast("Iterator[str]", client.buildx.build(**arguments(image, image.settings.builder)))
         return [["docker", *json.loads("".join(lines))]]
 
     def load(self, archive: Path, timeout: int) -> None:
@@ -165,9 +162,26 @@ class BuildxEngine:
         bound = [bounded.__file__, *flags, str(timeout)]
         return DockerClient(client_call=[sys.executable, "-I", "-S", *bound, docker])
 
-    def _run(self, image: ImagePlan, builder: str, say: Callable[[str], None]) -> buildkit.Progress:
-        progress = buildkit.Progress()
-        lines = cast("Iterator[str]", self._client(image.timeout).buildx.build(**_arguments(image, builder)))
+    def _run(self, image: ImagePlan, say: Callable[[str], None]) -> buildkit.Progress:
+        """Build, and ask Docker what is wrong only when BuildKit began nothing: each question takes 0.2 s."""
+        builder, progress = image.settings.builder, buildkit.Progress()
+        try:
+            self._attempt(image, builder, progress, say)
+        except BuildError:
+            if progress.steps:
+                raise
+            self.check()
+            other = self._builder(builder)
+            if other == builder:
+                raise
+            say(f"{image.name}: built with the builder {other} (the setting `builder` saves this attempt)")
+            self._attempt(image, other, progress := buildkit.Progress(), say)
+        return progress
+
+    def _attempt(
+        self, image: ImagePlan, builder: str, progress: buildkit.Progress, say: Callable[[str], None]
+    ) -> None:
+        lines = cast("Iterator[str]", self._client(image.timeout).buildx.build(**arguments(image, builder)))
         try:
             for line in lines:
                 say(progress.read(line))
@@ -179,13 +193,11 @@ class BuildxEngine:
                 ) from None
             cause = progress.errors[-1] if progress.errors else _reason(error)
             raise BuildError(f"docker buildx could not build {image.name}: {cause[:_MAX_ERROR]}") from None
-        return progress
 
-    def _builder(self, image: ImagePlan) -> str:
-        """The builder to use, once it is known that it can export a layout."""
+    def _builder(self, wanted: str) -> str:
+        """The builder to use: the one that is wanted, if it can export a layout."""
         client = self._client(_QUERY_TIMEOUT)
         try:
-            wanted = image.settings.builder
             if client.buildx.inspect(wanted or None).driver != "docker":
                 return wanted
             status = [tuple(pair) for pair in client.system.info().driver_status or ()]
@@ -213,50 +225,6 @@ class BuildxEngine:
             digest = None
         if digest != root.digest:
             raise BuildError(f"BuildKit reports the digest {digest}, but its layout holds {root.digest}")
-
-
-def _arguments(image: ImagePlan, builder: str) -> dict[str, Any]:
-    """What python-on-whales is called with: plain data, so that a test can read it."""
-    settings = image.settings
-    export = _export_folder(image)
-    for option in (*settings.cache_from, settings.cache_to):
-        if _SECRET_ATTRIBUTE.search(option):
-            raise UsageError(
-                "a cache option holds a credential, which every process on this machine could read",
-                hint="give it to the builder by its environment instead (AWS_..., ACTIONS_RUNTIME_TOKEN)",
-            )
-    return {
-        "context_path": image.root / settings.context,
-        "file": image.root / settings.dockerfile,
-        "target": settings.target or None,
-        "builder": builder or None,
-        "platforms": [str(platform) for platform in image.platforms],
-        # One platform must give an index too, or it would be another kind of image.
-        "build_args": {**image.build_args, "BUILDKIT_MULTI_PLATFORM": "1"},
-        "labels": dict(image.labels),
-        "output": options.fields(_output(image, export / "layout")),
-        "metadata_file": export / "metadata.json",
-        "provenance": settings.provenance,
-        "sbom": settings.sbom,
-        "secrets": list(settings.secrets),
-        "cache_from": [options.attributes(text) for text in settings.cache_from],
-        "cache_to": options.attributes(settings.cache_to) if settings.cache_to else None,
-        "progress": "plain",
-        "stream_logs": True,
-    }
-
-
-def _output(image: ImagePlan, layout: Path) -> dict[str, str]:
-    annotations: dict[str, str] = {}
-    for level in ("annotation-index", "annotation-manifest"):
-        annotations |= {f"{level}.{key}": value for key, value in image.annotations.items()}
-    # rewrite-timestamp clamps the files' times to SOURCE_DATE_EPOCH, which the build argument alone does not.
-    return {"type": "oci", "tar": "false", "dest": str(layout), "rewrite-timestamp": "true", **annotations}
-
-
-def _export_folder(image: ImagePlan) -> Path:
-    # Always the same, so that a plan can show it, and beside the layout, so that blobs move by renaming.
-    return image.layout.parent / ".export" / image.layout.name
 
 
 def _fresh_folder(folder: Path) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import itertools
 import os
-import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,8 @@ from hypothesis import strategies as st
 
 from gopherwhale import plan
 from gopherwhale.engines.buildx import BuildxEngine
-from gopherwhale.errors import MissingToolError, UsageError
+from gopherwhale.errors import GopherwhaleError, MissingToolError, UsageError
+from gopherwhale.oci.layout import writing
 from gopherwhale.settings import load
 from tests.unit.test_plan import REVISION
 
@@ -131,28 +131,62 @@ def test_without_a_client_the_error_says_so(tmp_path: Path) -> None:
         BuildxEngine({"PATH": str(tmp_path)}).check()
 
 
-def test_an_engine_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    """The client is there, the daemon is not: its own words are shown."""
-    environment = fake_docker(tmp_path, 'echo "Cannot connect to the Docker daemon" >&2; exit 1')
-    with pytest.raises(MissingToolError, match="Cannot connect|no buildx"):
-        BuildxEngine(environment).check()
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ('echo "Cannot connect to the Docker daemon" >&2; exit 1', "Cannot connect"),
+        ("echo '{}'", "no engine behind it"),
+        ("""echo '{"ServerVersion":"28.0.0","ClientInfo":{"Plugins":[{"Name":"compose"}]}}'""", "no buildx"),
+    ],
+)
+def test_an_engine_that_does_not_answer_is_named(tmp_path: Path, script: str, message: str) -> None:
+    """The client is there, and the daemon or buildx is not: it is said which."""
+    with pytest.raises(MissingToolError, match=message):
+        BuildxEngine(fake_docker(tmp_path, script)).check()
+
+
+_OLD_STORE = r"""
+printf "%s\n" "$*" >>"$0.asked"
+case "$*" in
+*"buildx inspect gopherwhale"*)
+    printf "Name: gopherwhale\nDriver: docker-container\n\nNodes:\nName: gopherwhale0\nEndpoint: default\n";;
+*"buildx inspect"*) printf "Name: default\nDriver: docker\n\nNodes:\nName: default\nEndpoint: default\n";;
+*"buildx ls"*) echo '{"Name":"default","Driver":"docker","Nodes":[]}'
+    test ! -e "$0.own" || echo '{"Name":"gopherwhale","Driver":"docker-container","Nodes":[]}';;
+*"buildx build"*--builder*) echo "#1 [linux/amd64 1/1] RUN false"; echo "ERROR: it ran" >&2; exit 1;;
+*"buildx build"*) echo "ERROR: OCI exporter is not supported for the docker driver." >&2; exit 1;;
+*info*) echo '{"ServerVersion":"26.1.5","DriverStatus":[["Backing Filesystem","extfs"]]}';;
+esac"""
+
+
+def attempt(folder: Path, **flags: Any) -> tuple[str, list[str], str]:
+    """Build with a client of an old engine: the error, what the client was asked, what was said."""
+    root = folder / "r"
+    root.mkdir()
+    said: list[str] = []
+    with pytest.raises(GopherwhaleError) as caught, writing(root / "dist" / "hello") as writer:
+        BuildxEngine(fake_docker(folder, _OLD_STORE)).build(image(root, **flags), writer, said.append)
+    asked = (folder / "docker.asked").read_text().splitlines()
+    words = {word for line in asked for word in ("inspect", "info", "build") if f"{word} " in f"{line} "}
+    return str(caught.value), sorted(words), "\n".join(said)
 
 
 def test_a_docker_that_cannot_export_a_layout_says_what_mends_it(tmp_path: Path) -> None:
     """Without the containerd image store, the one command that helps is printed (buildx#1996)."""
-    environment = fake_docker(
-        tmp_path,
-        'case "$*" in\n'
-        '*"buildx inspect"*) printf "Name: default\\nDriver: docker\\n\\nNodes:\\n"'
-        ' && printf "Name: default\\nEndpoint: default\\n";;\n'
-        '*"buildx ls"*) echo \'{"Name":"default","Driver":"docker","Nodes":[]}\';;\n'
-        '*info*) echo \'{"ServerVersion":"26.1.5","DriverStatus":[["Backing Filesystem","extfs"]]}\';;\n'
-        "*) exit 9;;\nesac",
-    )
-    engine = BuildxEngine(environment)
-    root = tmp_path / "r"
-    root.mkdir()
-    with pytest.raises(MissingToolError) as caught:
-        engine._builder(image(root))  # noqa: SLF001 -- the step before the build
-    assert "docker buildx create --name gopherwhale --driver docker-container" in str(caught.value)
-    assert shutil.which("docker", path=environment["PATH"]) == str(tmp_path / "docker")
+    error, _, _ = attempt(tmp_path)
+    assert "docker buildx create --name gopherwhale --driver docker-container" in error
+
+
+def test_the_builder_of_our_name_is_taken_where_docker_itself_cannot_export(tmp_path: Path) -> None:
+    """Whoever ran that command builds with it from then on, and is told how to save the first attempt."""
+    (tmp_path / "docker.own").touch()
+    error, _, said = attempt(tmp_path)
+    assert "could not build hello" in error
+    assert "built with the builder gopherwhale" in said
+
+
+def test_a_build_that_began_asks_docker_nothing(tmp_path: Path) -> None:
+    """Where a step failed, Docker answers and its builder works: the step's own message is what counts."""
+    error, asked, _ = attempt(tmp_path, builder="mine")
+    assert "could not build hello" in error
+    assert asked == ["build"]
