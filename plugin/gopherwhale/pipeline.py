@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gopherwhale.verify.image import Wanted  # noqa: TID251
 
 Say = Callable[[str], None]
+Meanwhile = Callable[[], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +61,14 @@ class Engine(Protocol):
 
     name: str
 
-    def build(self, image: ImagePlan, writer: LayoutWriter, say: Say) -> Built:
+    def build(self, image: ImagePlan, writer: LayoutWriter, say: Say, meanwhile: Meanwhile) -> Built:
         """Put every blob of the image into the layout; `cross_build` commits it.
+
+        Args:
+            image: What to build.
+            writer: The layout's transaction.
+            say: Takes each line of progress.
+            meanwhile: Called once other processes are at work and this one would only wait.
 
         Raises:
             BuildError: A platform could not be built.
@@ -74,13 +81,14 @@ class Engine(Protocol):
         ...
 
 
-def cross_build(image: ImagePlan, engine: Engine, say: Say) -> Built:
+def cross_build(image: ImagePlan, engine: Engine, say: Say, meanwhile: Meanwhile = lambda: None) -> Built:
     """Build an image's platforms into its layout, in one transaction.
 
     Args:
         image: What to build.
         engine: What builds it.
         say: Takes each line of progress.
+        meanwhile: What to do while compilers are at work, as importing what the steps after this one need.
 
     Returns:
         What was built; the layout at `image.layout` now holds it, checked from end to end.
@@ -91,7 +99,7 @@ def cross_build(image: ImagePlan, engine: Engine, say: Say) -> Built:
     names = ", ".join(map(str, image.platforms))
     say(f"{image.name}: building {names} with the {engine.name} engine")
     with writing(image.layout) as writer:
-        built = engine.build(image, writer, say)
+        built = engine.build(image, writer, say, meanwhile)
         tag = {REF_NAME: image.tags[0]} if image.tags else {}
         writer.commit(built.root, tag)
     return built

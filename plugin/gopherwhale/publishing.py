@@ -76,12 +76,10 @@ def survey(image: ImagePlan, plan: Plan, client: RegistryClient) -> tuple[Conten
     return content, present
 
 
-def tags_now(plan: Plan, client: RegistryClient) -> dict[str, str] | None:
-    """Where the tags point before anything is built, for a plan that moves none which others moved."""
+def tags_now(plan: Plan, client: RegistryClient) -> dict[str, str]:
+    """Where a plan's tags point now, by reference."""
     from gopherwhale.oci.survey import look_at_tags  # noqa: PLC0415, TID251
 
-    if not plan.push.if_unmoved:
-        return None
     found: dict[str, str] = {}
     for image in plan.images:
         found |= look_at_tags(image.repositories, image.tags, client)

@@ -25,7 +25,7 @@ from gopherwhale.errors import (
 )
 from gopherwhale.oci.layout import Layout, LayoutWriter
 from gopherwhale.oci.transport import Transport
-from gopherwhale.pipeline import Built, PlatformWork, Say
+from gopherwhale.pipeline import Built, Meanwhile, PlatformWork, Say
 from gopherwhale.plan import ImagePlan
 from tests.faults.proxy import Fault, Proxy, Reply, proxying
 from tests.faults.registry import MemoryRegistry, serving
@@ -43,9 +43,10 @@ class StandIn:
     builds: int = 0
     fails_for: str = ""
 
-    def build(self, image: ImagePlan, writer: LayoutWriter, say: Say) -> Built:
+    def build(self, image: ImagePlan, writer: LayoutWriter, say: Say, meanwhile: Meanwhile) -> Built:
         """Build, or fail as told."""
         self.builds += 1
+        meanwhile()
         entries = []
         for platform in image.platforms:
             if str(platform) == self.fails_for:
@@ -363,11 +364,11 @@ def test_the_guard_sees_what_moves_while_we_build(desk: Desk, monkeypatch: pytes
     desk.commit("more.go", "package main\n")
     build = StandIn.build
 
-    def slow(self: StandIn, image: ImagePlan, writer: LayoutWriter, say: Say) -> Built:
+    def slow(self: StandIn, image: ImagePlan, writer: LayoutWriter, say: Say, also: Meanwhile) -> Built:
         desk.registry.tags["acme/hello", "latest"] = next(
             digest for _, digest in desk.registry.manifests if digest != Layout(desk.layout).root.digest
         )
-        return build(self, image, writer, say)
+        return build(self, image, writer, say, also)
 
     monkeypatch.setattr(StandIn, "build", slow)
     with pytest.raises(RegistryError, match="moved by somebody else"):

@@ -11,9 +11,8 @@ from gopherwhale.app import gate
 from gopherwhale.app.bases import registry_opener
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
-from gopherwhale.oci.archive import write_archive
 from gopherwhale.oci.layout import Layout
-from gopherwhale.pipeline import Built, Engine
+from gopherwhale.pipeline import Built, Engine, Meanwhile
 from gopherwhale.plan import ImagePlan, Plan
 from gopherwhale.platforms import Platform
 from gopherwhale.references import parse as parse_reference
@@ -41,6 +40,8 @@ def build(request: Request) -> ExitCode:
         built = pipeline.cross_build(local, engine, console.say)
         gate.refuse_unless_verified([pipeline.verify(local, console.say)], request)
         names = _local_names(image, request)
+        from gopherwhale.oci.archive import write_archive  # noqa: PLC0415 -- as below
+
         with tempfile.TemporaryDirectory(prefix="gopherwhale-") as folder:
             archive = Path(folder) / "image.tar"
             write_archive(Layout(local.layout), archive, names=names)
@@ -70,12 +71,8 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
     done = list(zip(made.images, cross_build_all(choose(made.images, made, request), request), strict=True))
     for image, built in done:
         receipts.write_built(image, made, built.root.digest)
-    if archive:
-        write_archive(Layout(made.images[0].layout), request.start / archive)
-    if docker_archive:
-        names = _local_names(made.images[0], request)
-        host = platforms.of_this_machine()
-        write_archive(Layout(made.images[0].layout), request.start / docker_archive, names=names, host=host)
+    if archive or docker_archive:
+        _write_archives(made.images[0], request, archive, docker_archive)
     text = "\n".join(results.built_table(image, built, request.console) for image, built in done)
     document = {"schema": 1, "images": [results.built_document(image, built) for image, built in done]}
     request.console.show(text, document)
@@ -100,9 +97,35 @@ def choose(images: Sequence[ImagePlan], made: Plan, request: Request) -> list[tu
     return chosen
 
 
-def cross_build_all(chosen: Sequence[tuple[ImagePlan, Engine]], request: Request) -> list[Built]:
-    """Build every platform of each image into its layout."""
-    return [pipeline.cross_build(image, engine, request.console.say) for image, engine in chosen]
+def cross_build_all(
+    chosen: Sequence[tuple[ImagePlan, Engine]], request: Request, meanwhile: Meanwhile = lambda: None
+) -> list[Built]:
+    """Build every platform of each image into its layout.
+
+    Args:
+        chosen: Images and their engines.
+        request: What was asked for.
+        meanwhile: What the steps after this one prepare while compilers are at work.
+    """
+    console = request.console
+
+    def prepare() -> None:
+        console.prepare()
+        meanwhile()
+
+    return [pipeline.cross_build(image, engine, console.say, prepare) for image, engine in chosen]
+
+
+def _write_archives(image: ImagePlan, request: Request, archive: str, docker_archive: str) -> None:
+    # Python's tarfile costs 20 ms to import, and most builds write no archive.
+    from gopherwhale.oci.archive import write_archive  # noqa: PLC0415
+
+    layout = Layout(image.layout)
+    if archive:
+        write_archive(layout, request.start / archive)
+    if docker_archive:
+        names, host = _local_names(image, request), platforms.of_this_machine()
+        write_archive(layout, request.start / docker_archive, names=names, host=host)
 
 
 def _one_platform(request: Request, image: ImagePlan) -> Platform:

@@ -39,7 +39,7 @@ def merge(request: Request, receipt: Sequence[str] = ()) -> ExitCode:
         if image.name in chosen:
             receipts.check(chosen[image.name], image, made)
     with RegistryClient.from_environment(request.environment, made.access) as client:
-        unmoved = publishing.tags_now(made, client)
+        unmoved = publishing.tags_now(made, client) if made.push.if_unmoved else None
         waiting = [
             _bring(image, made, chosen[image.name], client, request, unmoved)
             for image in made.images

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from gopherwhale import pipeline, publishing, receipts, results, unfinished
 from gopherwhale.app import gate
@@ -12,10 +14,19 @@ from gopherwhale.app.building import choose, cross_build_all
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.layout import Layout
-from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.pipeline import Built, Engine
 from gopherwhale.plan import ImagePlan, Plan
-from gopherwhale.verify.cache import LayerCache
+
+if TYPE_CHECKING:
+    from gopherwhale.oci.registry import RegistryClient
+
+# What verifies and pushes takes 0.2 s to import, which is done while compilers are at work.
+_LATER: Final = (
+    "gopherwhale.verify.image",
+    "gopherwhale.verify.cache",
+    "gopherwhale.oci.push",
+    "gopherwhale.oci.registry",
+)
 
 
 def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged: bool = False) -> ExitCode:
@@ -36,10 +47,10 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
     console = request.console
     waiting = [image for image in made.images if not layout and not _goes_on(image, made, request)]
     chosen = choose(waiting, made, request)
-    with RegistryClient.from_environment(request.environment, made.access) as client:
-        unmoved = publishing.tags_now(made, client)
-        built = _built(made.images, chosen, request)
-        _verify(made.images, request)
+    unmoved = _tags_now(made, request)
+    built = _built(made.images, chosen, request)
+    _verify(made.images, request)
+    with _client(made, request) as client:
         if dry_run:
             return _show_dry_run(made, built, client, request)
         # Tags move when every image is in its place.
@@ -59,6 +70,20 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
     ]
     console.show(text, {"schema": 1, "images": documents})
     return ExitCode.GOOD
+
+
+def _client(plan: Plan, request: Request) -> RegistryClient:
+    from gopherwhale.oci.registry import RegistryClient  # noqa: PLC0415
+
+    return RegistryClient.from_environment(request.environment, plan.access)
+
+
+def _tags_now(plan: Plan, request: Request) -> dict[str, str] | None:
+    """Where the tags point before anything is built, if that is asked for."""
+    if not plan.push.if_unmoved:
+        return None
+    with _client(plan, request) as client:
+        return publishing.tags_now(plan, client)
 
 
 def _with_layout(plan: Plan, layout: Path) -> Plan:
@@ -85,11 +110,19 @@ def _goes_on(image: ImagePlan, plan: Plan, request: Request) -> bool:
 def _built(
     images: Sequence[ImagePlan], chosen: Sequence[tuple[ImagePlan, Engine]], request: Request
 ) -> list[Built]:
-    new = dict(zip([image.name for image, _ in chosen], cross_build_all(chosen, request), strict=True))
+    done = cross_build_all(chosen, request, lambda: _import(_LATER))
+    new = dict(zip([image.name for image, _ in chosen], done, strict=True))
     return [new[image.name] if image.name in new else pipeline.standing(image) for image in images]
 
 
+def _import(modules: Sequence[str]) -> None:
+    for name in modules:
+        import_module(name)
+
+
 def _verify(images: Sequence[ImagePlan], request: Request) -> None:
+    from gopherwhale.verify.cache import LayerCache  # noqa: PLC0415 -- with what is imported meanwhile
+
     cache = LayerCache.of_user(request.environment)
     gate.refuse_unless_verified(
         [pipeline.verify(image, request.console.say, cache) for image in images], request

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, cast
 
@@ -24,7 +24,7 @@ from gopherwhale.errors import AuthenticationError, BuildError, MissingToolError
 from gopherwhale.oci.ci_credentials import Credential
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.layout import Layout, LayoutWriter
-from gopherwhale.pipeline import Built, PlatformWork
+from gopherwhale.pipeline import Built, Meanwhile, PlatformWork, Say
 from gopherwhale.plan import ImagePlan
 from gopherwhale.references import DOCKER_HUB
 
@@ -73,7 +73,7 @@ class BuildxEngine:
             raise MissingToolError("Docker has no buildx", hint="install the docker-buildx plugin")
         return str(info.server_version)
 
-    def build(self, image: ImagePlan, writer: LayoutWriter, say: Callable[[str], None]) -> Built:
+    def build(self, image: ImagePlan, writer: LayoutWriter, say: Say, meanwhile: Meanwhile) -> Built:
         """Build every platform of an image and move the blobs into its layout.
 
         Raises:
@@ -86,7 +86,7 @@ class BuildxEngine:
         started = time.monotonic()
         try:
             _fresh_folder(export)
-            progress = self._run(image, say)
+            progress = self._run(image, say, meanwhile)
             layout = Layout(export / "layout")
             for blob in sorted((layout.path / "blobs").glob("*/*")):
                 digest = f"{blob.parent.name}:{blob.name}"
@@ -162,11 +162,11 @@ class BuildxEngine:
         bound = [bounded.__file__, *flags, str(timeout)]
         return DockerClient(client_call=[sys.executable, "-I", "-S", *bound, docker])
 
-    def _run(self, image: ImagePlan, say: Callable[[str], None]) -> buildkit.Progress:
+    def _run(self, image: ImagePlan, say: Say, meanwhile: Meanwhile) -> buildkit.Progress:
         """Build, and ask Docker what is wrong only when BuildKit began nothing: each question takes 0.2 s."""
         builder, progress = image.settings.builder, buildkit.Progress()
         try:
-            self._attempt(image, builder, progress, say)
+            self._attempt(image, builder, progress, say, meanwhile)
         except BuildError:
             if progress.steps:
                 raise
@@ -175,16 +175,19 @@ class BuildxEngine:
             if other == builder:
                 raise
             say(f"{image.name}: built with the builder {other} (the setting `builder` saves this attempt)")
-            self._attempt(image, other, progress := buildkit.Progress(), say)
+            progress = buildkit.Progress()
+            self._attempt(image, other, progress, say, meanwhile)
         return progress
 
     def _attempt(
-        self, image: ImagePlan, builder: str, progress: buildkit.Progress, say: Callable[[str], None]
+        self, image: ImagePlan, builder: str, progress: buildkit.Progress, say: Say, meanwhile: Meanwhile
     ) -> None:
         lines = cast("Iterator[str]", self._client(image.timeout).buildx.build(**arguments(image, builder)))
         try:
-            for line in lines:
+            for number, line in enumerate(lines):
                 say(progress.read(line))
+                if number == 0:
+                    meanwhile()
         except DockerException as error:
             if error.return_code == bounded.TIMED_OUT:
                 raise BuildError(

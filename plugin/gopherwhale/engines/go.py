@@ -7,7 +7,7 @@ layout. Nothing in an image depends on the folder, the clock, the umask or the n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Final
@@ -23,7 +23,7 @@ from gopherwhale.oci.assemble import put_index
 from gopherwhale.oci.layer_writer import LayerCache
 from gopherwhale.oci.layout import LayoutWriter
 from gopherwhale.oci.source import ImageSource
-from gopherwhale.pipeline import Built
+from gopherwhale.pipeline import Built, Meanwhile, Say
 from gopherwhale.plan import ImagePlan
 from gopherwhale.references import Reference
 
@@ -56,7 +56,7 @@ class GoEngine:
         """
         return Toolchain.find(self._environment).source
 
-    def build(self, image: ImagePlan, writer: LayoutWriter, say: Callable[[str], None]) -> Built:
+    def build(self, image: ImagePlan, writer: LayoutWriter, say: Say, meanwhile: Meanwhile) -> Built:
         """Compile every platform side by side and put the image's blobs into its layout.
 
         Raises:
@@ -92,7 +92,7 @@ class GoEngine:
                     annotations=annotations,
                     say=one_at_a_time(say),
                 )
-                done = go_run.side_by_side(run)
+                done = go_run.side_by_side(run, meanwhile)
                 attached = [one.attestation for one in done if one.attestation]
                 root = put_index(writer, [*(one.manifest for one in done), *attached], annotations)
                 run.cache.save()
@@ -120,7 +120,7 @@ def _no_registry(reference: Reference) -> AbstractContextManager[ImageSource]:
     raise UsageError(f"the base {reference} cannot be read here: no registry may be asked")
 
 
-def _warn(image: ImagePlan, made: Recipe, say: Callable[[str], None]) -> None:
+def _warn(image: ImagePlan, made: Recipe, say: Say) -> None:
     """Name what this engine leaves out; where nobody chose it, what the Dockerfile would have done too."""
     if image.settings.provenance:
         say("warning: provenance is BuildKit's, and the go engine attaches none")

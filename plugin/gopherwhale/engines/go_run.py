@@ -21,7 +21,7 @@ from gopherwhale.oci.base import Base, BaseImage
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.layer_writer import Entry, LayerCache, write_layer
 from gopherwhale.oci.layout import LayoutWriter
-from gopherwhale.pipeline import PlatformWork
+from gopherwhale.pipeline import Meanwhile, PlatformWork
 from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform
 
@@ -70,16 +70,20 @@ class Made:
     work: PlatformWork
 
 
-def side_by_side(run: Run) -> list[Made]:
+def side_by_side(run: Run, meanwhile: Meanwhile) -> list[Made]:
     """Build every platform, as many at once as there are cores; the first failure stops the rest.
+
+    Args:
+        run: What they share.
+        meanwhile: Called when Go is at work.
 
     Raises:
         BuildError: A platform could not be compiled.
-        UsageError: The base lacks a platform; nothing was compiled.
+        UsageError: The base lacks a platform, and nothing was compiled; or a file cannot be read.
     """
     platforms = run.image.platforms
     bases = [run.base.of(platform) if run.base else None for platform in platforms]
-    common = {system: _common_parts(run, system) for system in dict.fromkeys(each.os for each in platforms)}
+    common: dict[str, Future[list[Part]]] = {platform.os: Future() for platform in platforms}
     group = Group(run.say, run.image.timeout)
     with ThreadPoolExecutor(min(len(platforms), cores())) as pool:
         futures = [
@@ -87,10 +91,15 @@ def side_by_side(run: Run) -> list[Made]:
             for platform, base in zip(platforms, bases, strict=True)
         ]
         try:
+            for system, parts in common.items():
+                parts.set_result(_common_parts(run, system))
+            meanwhile()
             _await(futures, platforms, run.say)
         finally:
             for future in futures:
                 future.cancel()
+            for parts in common.values():
+                parts.cancel()
             group.stop()
     return [future.result() for future in futures]
 
@@ -147,7 +156,7 @@ def _await(
 
 
 def _platform(
-    run: Run, group: Group, platform: Platform, base: BaseImage | None, common: Sequence[Part]
+    run: Run, group: Group, platform: Platform, base: BaseImage | None, common: Future[list[Part]]
 ) -> Made:
     started = time.monotonic()
     fetching = run.packing.submit(_fetch_base, run, base)
@@ -163,7 +172,7 @@ def _platform(
         )
     )
     files = _binaries(run, folder, platform)
-    parts = [*common, _binary_part(run, platform, files)]
+    parts = [*common.result(), _binary_part(run, platform, files)]
     fetched = fetching.result()
     manifest = put_image(
         run.writer,

@@ -165,7 +165,9 @@ def attempt(folder: Path, **flags: Any) -> tuple[str, list[str], str]:
     root.mkdir()
     said: list[str] = []
     with pytest.raises(GopherwhaleError) as caught, writing(root / "dist" / "hello") as writer:
-        BuildxEngine(fake_docker(folder, _OLD_STORE)).build(image(root, **flags), writer, said.append)
+        BuildxEngine(fake_docker(folder, _OLD_STORE)).build(
+            image(root, **flags), writer, said.append, lambda: None
+        )
     asked = (folder / "docker.asked").read_text().splitlines()
     words = {word for line in asked for word in ("inspect", "info", "build") if f"{word} " in f"{line} "}
     return str(caught.value), sorted(words), "\n".join(said)

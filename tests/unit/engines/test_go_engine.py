@@ -232,7 +232,7 @@ def test_a_folder_that_cannot_be_written_is_our_error(bench: Bench) -> None:
     (bench.root / "dist" / ".go").write_text("")
     image = bench.plan()
     with writing(image.layout) as writer, pytest.raises(UsageError, match=r"cannot build hello: .*\.go"):
-        GoEngine(bench.environment).build(image, writer, bench.said.append)
+        GoEngine(bench.environment).build(image, writer, bench.said.append, lambda: None)
 
 
 def no_registry(reference: Reference) -> AbstractContextManager[ImageSource]:
