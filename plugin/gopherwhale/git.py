@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,15 @@ from gopherwhale.errors import MissingToolError, UsageError
 
 _TIMEOUT: Final = 60
 _MAX_TAGS: Final = 10_000
+_TAGS: Final = "refs/tags/"
+_REMOTE_HEAD: Final = "refs/remotes/origin/HEAD"
+# It answers `commit ID` and a line with the date.
+_LAST_COMMIT: Final = ("rev-list", "--max-count=1", "--format=%ct", "HEAD")
+# The second id is that of the commit which an annotated tag is about.
+_ALL_REFERENCES: Final = (
+    *("for-each-ref", "--format=%(refname) %(symref) %(objectname) %(*objectname)"),
+    *("refs/heads/main", "refs/heads/master", _REMOTE_HEAD, _TAGS),
+)
 _SCP = re.compile(r"(?:[^@/]+@)?([^:/]+):(?!//)(.+)")
 
 
@@ -72,27 +81,26 @@ def read(root: Path, environment: Mapping[str, str], *, ignore: str = "") -> Rev
     if shutil.which("git") is None and not _looks_like_repository(root):
         # A demo, or a folder that is not under git yet: the machine need not have git for it.
         return None
-    head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD", optional=True).strip()
-    if not head:
-        return None
     paths = ["--", ".", f":(exclude){ignore}"] if ignore else []
     # Each question is a process of its own, and none waits for another's answer.
     with ThreadPoolExecutor() as pool:
+        last = pool.submit(_git, root, *_LAST_COMMIT, optional=True)
         status = pool.submit(_git, root, "status", "--porcelain", "--untracked-files=normal", *paths)
         branch = pool.submit(_git, root, "symbolic-ref", "--quiet", "--short", "HEAD", optional=True)
-        default = pool.submit(_default_branch, root)
-        tags = pool.submit(_git, root, "tag", "--points-at", "HEAD")
-        known = pool.submit(_git, root, "tag", "--list")
-        date = pool.submit(_git, root, "show", "--no-patch", "--format=%ct", "HEAD")
+        listed = pool.submit(_references, root)
         remote = pool.submit(_git, root, "remote", "get-url", "origin", optional=True)
+    if not last.result():
+        return None
+    _, head, date = last.result().split()
+    tags = [(name.removeprefix(_TAGS), ids) for name, _, *ids in listed.result() if name.startswith(_TAGS)]
     return Revision(
         commit=head,
         dirty=tuple(line[3:] for line in status.result().splitlines()[:5]),
         branch=branch.result().strip() or _branch_in_ci(environment),
-        default_branch=default.result(),
-        tags=tuple(sorted(tags.result().split())),
-        known_tags=tuple(known.result().split()[:_MAX_TAGS]),
-        source_date=int(date.result().split()[-1]),
+        default_branch=_default_branch(listed.result()),
+        tags=tuple(sorted(name for name, ids in tags if head in ids)),
+        known_tags=tuple(name for name, _ in tags[:_MAX_TAGS]),
+        source_date=int(date),
         source=browsable(remote.result().strip()),
     )
 
@@ -128,7 +136,7 @@ def outline(folder: Path) -> Outline:
     return Outline(
         top=Path(top),
         source=browsable(_git(folder, "remote", "get-url", "origin", optional=True).strip()),
-        default_branch=_default_branch(folder) or branch,
+        default_branch=_default_branch(_references(folder)) or branch,
     )
 
 
@@ -165,16 +173,17 @@ def _branch_in_ci(environment: Mapping[str, str]) -> str:
     return environment.get("CI_COMMIT_BRANCH", "")
 
 
-def _default_branch(root: Path) -> str:
-    remote = _git(
-        root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD", optional=True
-    ).strip()
-    if remote:
-        return remote.removeprefix("origin/")
-    branches = _git(
-        root, "for-each-ref", "--format=%(refname:lstrip=-1)", "refs/heads/main", "refs/heads/master"
-    ).split()
-    return branches[0] if branches else ""
+def _references(root: Path) -> list[list[str]]:
+    """Of every reference that is asked for: its name, where it leads if it is symbolic, its ids."""
+    return [line.split(" ") for line in _git(root, *_ALL_REFERENCES).splitlines()]
+
+
+def _default_branch(references: Iterable[Sequence[str]]) -> str:
+    """What the remote says, else the first of the usual names."""
+    names = {name: leads_to for name, leads_to, *_ in references}
+    if leads_to := names.get(_REMOTE_HEAD):
+        return leads_to.removeprefix("refs/remotes/origin/")
+    return next((name for name in ("main", "master") if f"refs/heads/{name}" in names), "")
 
 
 def _looks_like_repository(root: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gopherwhale import engines, pipeline, platforms, receipts, results, settings
@@ -86,13 +87,18 @@ def choose(images: Sequence[ImagePlan], made: Plan, request: Request) -> list[tu
         MissingToolError: What an engine needs is not there.
         VerificationError: A Dockerfile holds a mistake that makes wrong images.
     """
-    environment, say = request.environment, request.console.say
-    opener = registry_opener(environment, made.access)
-    chosen = [(image, engines.choose(image.settings.engine, environment, say, opener)) for image in images]
+    names = dict.fromkeys(image.settings.engine for image in images)
+    opener = registry_opener(request.environment, made.access)
+    with ThreadPoolExecutor(1) as asking:
+        answers = {
+            name: asking.submit(engines.choose, name, request.environment, request.console.say, opener)
+            for name in names
+        }
+        if set(names) != {"go"}:
+            # The rules take 40 ms to import, in which Docker answers; the go engine reads no Dockerfile.
+            from gopherwhale.app.linting import refuse_unless_clean  # noqa: PLC0415
+        chosen = [(image, answers[image.settings.engine].result()) for image in images]
     if by_dockerfile := [image for image, engine in chosen if engine.name == "buildx"]:
-        # The rules cost 40 ms to import, and the go engine reads no Dockerfile.
-        from gopherwhale.app.linting import refuse_unless_clean  # noqa: PLC0415
-
         refuse_unless_clean(by_dockerfile, request)
     return chosen
 

@@ -18,7 +18,7 @@ from typing import Final, cast
 
 from python_on_whales import DockerClient, DockerException
 
-from gopherwhale.engines import bounded, buildkit, dockerfile
+from gopherwhale.engines import bounded, buildkit
 from gopherwhale.engines.invocation import arguments, export_folder
 from gopherwhale.errors import AuthenticationError, BuildError, MissingToolError, UsageError
 from gopherwhale.oci.ci_credentials import Credential
@@ -81,7 +81,10 @@ class BuildxEngine:
             MissingToolError: This builder cannot export a layout; the message says what mends it.
             UsageError: A cache option holds a credential, or the run is locked and an image is not pinned.
         """
-        dockerfile.refuse_unpinned(image)
+        if image.locked:
+            from gopherwhale.engines.dockerfile import refuse_unpinned  # noqa: PLC0415 -- most runs are not
+
+            refuse_unpinned(image)
         export = export_folder(image)
         started = time.monotonic()
         try:

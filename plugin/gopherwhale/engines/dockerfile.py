@@ -31,13 +31,13 @@ def read_dockerfile(image: ImagePlan) -> str:
 
 
 def refuse_unpinned(image: ImagePlan) -> None:
-    """Refuse a Dockerfile whose images may be others tomorrow, where the run is to be locked.
+    """Refuse a Dockerfile whose images may be others tomorrow.
 
     Raises:
         UsageError: An image has no digest; the message names its line.
     """
     settings = image.settings
-    if image.locked and (found := unpinned(read_dockerfile(image), settings.target, image.build_args)):
+    if found := unpinned(read_dockerfile(image), settings.target, image.build_args):
         line, name = found[0]
         raise UsageError(
             f"{settings.dockerfile}:{line}: {name} is not pinned by a digest, and this run is --locked",
