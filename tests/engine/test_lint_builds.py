@@ -90,6 +90,11 @@ CASES: Final[Mapping[str, Case]] = {
     "target-ignored": Case(changes=(("GOARCH=${TARGETARCH} ", ""),), found="same-binary"),
     "goarch-by-hand": Case(changes=(("GOARCH=${TARGETARCH}", "GOARCH=arm64"),), found="wrong-machine"),
     # shellhub-io/shellhub#5801
+    "goos-by-hand": Case(
+        changes=(("GOOS=${TARGETOS:-linux}", "GOOS=linux"), ("FROM BASE:1", "FROM scratch")),
+        found="wrong-os",
+        platforms="linux/amd64,windows/amd64",
+    ),
     "arm-without-variant": Case(
         changes=((" GOARM=${TARGETVARIANT#v}", ""),),
         found="variant-too-new",
