@@ -8,7 +8,7 @@ platform are one value here.
 from __future__ import annotations
 
 import difflib
-import platform as machine
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -249,7 +249,7 @@ def of_this_machine(architecture: str | None = None) -> Platform:
     Args:
         architecture: The machine's own word for its architecture; asked of the kernel when None.
     """
-    return parse(f"linux/{architecture or machine.machine() or 'amd64'}")
+    return parse(f"linux/{architecture or os.uname().machine or 'amd64'}")
 
 
 def _nearest(text: str) -> str:

@@ -67,7 +67,7 @@ def client() -> RegistryClient:
 def test_each_kind_of_source_opens(place: Path, client: RegistryClient, text: str, name: str) -> None:
     """Layouts and archives by path, tag or digest, and references; relative to where the user stands."""
     digest = Layout(place / "layout").root.digest
-    with open_source(text.replace("DIGEST", digest), place, client, {}) as source:
+    with open_source(text.replace("DIGEST", digest), place, lambda: client, {}) as source:
         assert source.name == name.replace("HERE", str(place))
         if not name.startswith("docker://"):
             assert source.root.digest == digest
@@ -94,7 +94,7 @@ def test_each_kind_of_source_opens(place: Path, client: RegistryClient, text: st
 )
 def test_15_what_is_no_source_is_said_so(place: Path, client: RegistryClient, text: str, why: str) -> None:
     """Malformed names and digests, missing paths and wrong kinds are told, and no command sees them."""
-    with pytest.raises(GopherwhaleError, match=why), open_source(text, place, client, {}):
+    with pytest.raises(GopherwhaleError, match=why), open_source(text, place, lambda: client, {}):
         pass
 
 
@@ -110,7 +110,7 @@ def test_an_image_of_docker_s_store_is_read_from_its_archive(
         written.append(archive)
 
     monkeypatch.setattr(engines, "save", save)
-    with open_source("docker-daemon:example.com/hello:1", place, client, {}) as source:
+    with open_source("docker-daemon:example.com/hello:1", place, lambda: client, {}) as source:
         assert source.name == "docker-daemon:example.com/hello:1"
         assert verify_image(source).platforms[0].entrypoint == "/app"
         assert written[0].stat().st_mode & 0o077 == 0 or written[0].parent.stat().st_mode & 0o077 == 0
@@ -153,7 +153,10 @@ def test_an_image_without_an_index_is_of_its_config_s_platform() -> None:
 def test_a_layout_that_is_unreadable_is_an_error_of_ours(tmp_path: Path, client: RegistryClient) -> None:
     """A file in place of a folder is told by what it lacks."""
     (tmp_path / "image").write_bytes(b"text")
-    with pytest.raises(LayoutError, match="is not a tar archive"), open_source("image", tmp_path, client, {}):
+    with (
+        pytest.raises(LayoutError, match="is not a tar archive"),
+        open_source("image", tmp_path, lambda: client, {}),
+    ):
         pass
 
 

@@ -51,7 +51,7 @@ def copy(
     chosen = settings_of(request)
     with (
         RegistryClient.from_environment(request.environment, chosen.access()) as client,
-        open_source(place[0], request.start, client, request.environment) as opened,
+        open_source(place[0], request.start, lambda: client, request.environment) as opened,
     ):
         source = _pinned(opened, client)
         if referrers and not isinstance(source, RegistrySource):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +15,15 @@ from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.app.sources import open_source
 from gopherwhale.errors import ExitCode, LayoutError, UsageError
 from gopherwhale.oci.layout import Layout
-from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.platforms import Platform
 from gopherwhale.roots import find_root
-from gopherwhale.verify import github
 from gopherwhale.verify.cache import LayerCache
 from gopherwhale.verify.findings import Report
 from gopherwhale.verify.image import Wanted, unreadable, verify_image
-from gopherwhale.verify.junit import junit
 from gopherwhale.verify.report import render
-from gopherwhale.verify.sarif import sarif
 
 if TYPE_CHECKING:
+    from gopherwhale.oci.registry import RegistryClient
     from gopherwhale.plan import Plan
 
 # The plan and its settings are imported where there is a repository: for anyone's image they are of no use,
@@ -81,9 +80,9 @@ def show(request: Request, reports: Sequence[Report]) -> None:
     """Write reports in the format that was asked for; for GitHub, the step's summary too."""
     console = request.console
     others = {
-        "github": lambda: github.workflow_commands(reports),
-        "sarif": lambda: sarif(reports, _version()),
-        "junit": lambda: junit(reports),
+        "github": lambda: _github(reports),
+        "sarif": lambda: _sarif(reports),
+        "junit": lambda: _junit(reports),
     }
     text = "\n".join(render(report, color=console.color, width=console.width) for report in reports)
     document = {
@@ -96,10 +95,24 @@ def show(request: Request, reports: Sequence[Report]) -> None:
         add_to_summary(reports, request)
 
 
-def _version() -> str:
-    from importlib.metadata import version  # noqa: PLC0415 -- it imports all that mail needs
+def _github(reports: Sequence[Report]) -> str:
+    from gopherwhale.verify import github  # noqa: PLC0415 -- each format is imported where it is asked for
 
-    return version("gopherwhale")
+    return github.workflow_commands(reports)
+
+
+def _sarif(reports: Sequence[Report]) -> str:
+    from importlib.metadata import version  # noqa: PLC0415
+
+    from gopherwhale.verify.sarif import sarif  # noqa: PLC0415
+
+    return sarif(reports, version("gopherwhale"))
+
+
+def _junit(reports: Sequence[Report]) -> str:
+    from gopherwhale.verify.junit import junit  # noqa: PLC0415
+
+    return junit(reports)
 
 
 class _Asked:
@@ -163,7 +176,15 @@ def _commit(revision: str, made: Plan | None) -> str:
 def _verify_sources(
     request: Request, sources: Sequence[str], wanted: Callable[[str], Wanted], cache: LayerCache | None
 ) -> Iterator[Report]:
-    with RegistryClient.from_environment(request.environment, access_of(request)) as client:
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def client() -> RegistryClient:
+            from gopherwhale.oci.registry import RegistryClient  # noqa: PLC0415 -- a layout needs none
+
+            made = RegistryClient.from_environment(request.environment, access_of(request))
+            return stack.enter_context(made)
+
         for text in sources:
             try:
                 with open_source(text, request.start, client, request.environment) as opened:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from gopherwhale.dockerfile.shell import commands
+if TYPE_CHECKING:
+    from gopherwhale.dockerfile.shell import Command
 
 SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
 # Programs whose arguments are a command again.
@@ -60,6 +61,12 @@ def launched(words: Sequence[str]) -> str:
     return rest[0] if rest else ""
 
 
+def _commands(script: str) -> list[Command]:
+    from gopherwhale.dockerfile.shell import commands  # noqa: PLC0415 -- most images start no shell
+
+    return commands(script[:_MAX_SCRIPT])
+
+
 def env_program(argument: str) -> str:
     """The program that `#!/usr/bin/env ARGUMENT` runs; empty where it is not told for certain."""
     words = argument.removeprefix("-S").removeprefix("--split-string=").split()
@@ -69,7 +76,7 @@ def env_program(argument: str) -> str:
 
 def first_program(script: str) -> str:
     """The program that a shell's script starts first; empty where it is the shell's own or not plain."""
-    for command in commands(script[:_MAX_SCRIPT]):
+    for command in _commands(script):
         if command.words:
             word = command.words[0].text
             plain = _PLAIN.fullmatch(word) and not word.startswith("-")
@@ -80,7 +87,7 @@ def first_program(script: str) -> str:
 def named(script: str) -> tuple[str, ...]:
     """Every word of a script that may name a program: paths, and what stands where a command does."""
     found: dict[str, None] = {}
-    for command in commands(script[:_MAX_SCRIPT]):
+    for command in _commands(script):
         words = [word.text for word in command.words]
         while words and (words[0] in _BUILTINS or words[0] in LAUNCHERS):
             found[words.pop(0)] = None
