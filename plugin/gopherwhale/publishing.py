@@ -5,7 +5,7 @@ The second half of the one path, and like the first it knows no front end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +88,7 @@ def tags_now(plan: Plan, client: RegistryClient) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """An image that is in its repositories, and untagged still."""
+    """An image that is in its repositories, and untagged still; `finish` ends it."""
 
     image: ImagePlan
     plan: Plan
@@ -96,14 +96,12 @@ class Publication:
     notes: Notes | None
     receipt: Path
 
-    def finish(self) -> PushResult:
-        """Move its tags and write the receipt.
+    def end(self, result: PushResult) -> None:
+        """Write the receipt of what was tagged.
 
         Raises:
-            RegistryError: A registry failed; no tag has moved, or the message says which.
             UsageError: The image is published, and the receipt cannot be written.
         """
-        result = self.brought.tag()
         document = receipt_of(self.image, self.plan, result, datetime.now(UTC))
         try:
             self.receipt.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +113,27 @@ class Publication:
                 f"{result.repository}@{result.digest} is pushed and tagged, but {self.receipt} cannot be"
                 f" written: {error.strerror or error}"
             ) from None
-        return result
+
+
+def finish(publications: Sequence[Publication]) -> list[PushResult]:
+    """Move the tags of all images, all of them or none, and write their receipts.
+
+    Raises:
+        RegistryError: A registry failed; no tag has moved, or the message says which.
+        UsageError: All images are published, and a receipt cannot be written.
+    """
+    from gopherwhale.oci.push import tag_all  # noqa: PLC0415, TID251
+
+    results = tag_all([publication.brought for publication in publications])
+    problems = []
+    for publication, result in zip(publications, results, strict=True):
+        try:
+            publication.end(result)
+        except UsageError as error:
+            problems.append(error.problem)
+    if problems:
+        raise UsageError("; ".join(problems))
+    return results
 
 
 def publish(

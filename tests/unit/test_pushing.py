@@ -23,11 +23,13 @@ from gopherwhale.errors import (
     UsageError,
     VerificationError,
 )
+from gopherwhale.oci.files import write_atomically
 from gopherwhale.oci.layout import Layout, LayoutWriter
 from gopherwhale.oci.transport import Transport
 from gopherwhale.pipeline import Built, Meanwhile, PlatformWork, Say
 from gopherwhale.plan import ImagePlan
 from tests.faults.proxy import Fault, Proxy, Reply, proxying
+from tests.faults.proxy import Request as Asked
 from tests.faults.registry import MemoryRegistry, serving
 from tests.unit.oci.images import layer, make_layout, put_image, put_index
 from tests.unit.verify.judged import program
@@ -89,6 +91,7 @@ class Desk:
         self.err.truncate(self.err.seek(0))
         request = Request(
             start=self.folder,
+            images=tuple(flags.pop("images", ())),
             environment={"PATH": "/usr/bin:/bin", **self.environment},
             console=Console(out=self.out, err=self.err, format="json"),
             flags=flags,
@@ -378,18 +381,98 @@ def test_the_guard_sees_what_moves_while_we_build(desk: Desk, monkeypatch: pytes
 
 def test_several_images_lend_each_other_their_blobs(desk: Desk) -> None:
     """What two images of one run have in common is sent once; no tag moves before both are there."""
-    address = desk.proxy.address
-    desk.commit(
-        "gopherwhale.toml",
-        'platforms = ["linux/amd64"]\ntags = ["latest"]\n'
-        f'[images.a]\nrepository = "{address}/acme/a"\n[images.b]\nrepository = "{address}/acme/b"\n',
-    )
-    shown = desk.push()["images"]
+    two_images(desk)
+    shown = desk.push(tags=["latest"])["images"]
     assert [image["blobs_sent"] for image in shown] == [3, 1]
     writes = desk.proxy.kinds("PUT manifest", "PUT tag")
     assert writes == [*["PUT manifest"] * 4, "PUT tag", "PUT tag"]
     with pytest.raises(UsageError, match="--layout is one image"):
         desk.push("dist/a")
+
+
+def two_images(desk: Desk) -> None:
+    """Two images in one registry, two tags each."""
+    address = desk.proxy.address
+    desk.commit(
+        "gopherwhale.toml",
+        'platforms = ["linux/amd64"]\ntags = ["latest", "next"]\n'
+        f'[images.a]\nrepository = "{address}/acme/a"\n[images.b]\nrepository = "{address}/acme/b"\n',
+    )
+
+
+@pytest.mark.parametrize(("number", "released"), [(1, False), (3, True), (4, True)])
+def test_where_one_tag_of_one_image_cannot_be_moved_no_image_is_tagged(
+    desk: Desk, number: int, *, released: bool
+) -> None:
+    """Whichever of the four it is: every tag is where it was, and the next run goes on without a build."""
+    two_images(desk)
+    if released:
+        desk.push()
+        desk.commit("more.go", "package main\n")
+    before, builds = dict(desk.registry.tags), desk.engine.builds
+    left = [number]
+
+    def script(request: Asked) -> Fault | None:
+        left[0] -= request.kind == "PUT tag"
+        return Fault(reply=Reply(403)) if request.kind == "PUT tag" and left[0] == 0 else None
+
+    desk.proxy.script = script
+    with pytest.raises(GopherwhaleError, match="no tag has moved"):
+        desk.push()
+    assert desk.registry.tags == before
+    assert len(before) == 4 * released
+    desk.proxy.script = lambda _request: None
+    shown = desk.push()["images"]
+    assert desk.engine.builds == builds + 2
+    assert [image["blobs_sent"] for image in shown] == [0, 0]
+    assert len({digest for (name, _), digest in desk.registry.tags.items() if name == "acme/a"}) == 1
+    assert desk.registry.tags != before
+
+
+def test_a_release_that_stands_stops_the_other_images_too(desk: Desk) -> None:
+    """Whatever can be refused is looked at for all images before the first tag of any moves."""
+    two_images(desk)
+    desk.push(images=("b",), tags=["1.0.0"])
+    desk.commit("more.go", "package main\n")
+    before = dict(desk.registry.tags)
+    with pytest.raises(UsageError, match=r"acme/b:1\.0\.0 is released already"):
+        desk.push(tags=["1.0.0", "latest"])
+    assert desk.registry.tags == before
+
+
+def test_tags_of_another_image_that_cannot_be_set_back_are_named(desk: Desk) -> None:
+    """A registry that deletes no tag keeps the first image's: they are named, in the order they moved."""
+    two_images(desk)
+    desk.proxy.script = lambda request: (
+        Fault(reply=Reply(405))
+        if request.method == "DELETE" or (request.kind == "PUT tag" and "acme/b" in request.path)
+        else None
+    )
+    with pytest.raises(RegistryError) as caught:
+        desk.push()
+    names = [f"{desk.proxy.address}/acme/a:{tag}" for tag in ("latest", "next")]
+    assert f"could not be set back: {', '.join(names)}" in str(caught.value)
+    assert not list(desk.folder.glob("dist/*/receipt.json"))
+    desk.proxy.script = lambda _request: None
+    desk.push()
+    assert len(desk.registry.tags) == 4
+
+
+def test_every_receipt_is_tried_though_one_cannot_be_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All images are published by then: the error names the receipt that is missing, the other stands."""
+    two_images(desk)
+    def full(path: Path, data: bytes, **options: bool) -> None:
+        if path.parent.name == "a":
+            raise OSError(28, "No space left on device", str(path))
+        write_atomically(path, data, **options)
+
+    monkeypatch.setattr("gopherwhale.publishing.write_atomically", full)
+    with pytest.raises(UsageError, match=r"acme/a@.* is pushed and tagged, but .*receipt\.json cannot"):
+        desk.push()
+    assert len(desk.registry.tags) == 4
+    assert [path.parent.name for path in desk.folder.glob("dist/*/receipt.json")] == ["b"]
 
 
 @pytest.mark.parametrize(

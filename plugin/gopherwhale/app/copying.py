@@ -12,7 +12,7 @@ from gopherwhale.app.request import Request, settings_of
 from gopherwhale.app.sources import open_source
 from gopherwhale.console import human_size
 from gopherwhale.errors import ExitCode, UsageError
-from gopherwhale.oci.push import Choices, PushResult, TagRules, bring
+from gopherwhale.oci.push import Choices, PushResult, TagRules, bring, tag_all
 from gopherwhale.oci.referring import copy_referrers
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.oci.source import ImageSource
@@ -108,15 +108,17 @@ def _bring(
     *,
     referrers: bool,
 ) -> list[_Copied]:
-    waiting = []
+    waiting, counts = [], []
     for target, tags in targets.items():
         brought = bring(source, target, tags, client=client, say=request.console.say, choices=choices)
         count = 0
         if referrers and isinstance(source, RegistrySource):
             count = copy_referrers(source, target, client, choices)
-        waiting.append((brought, count))
-    # Tags move when the image is in every place.
-    return [_Copied(result=brought.tag(), referrers=count) for brought, count in waiting]
+        waiting.append(brought)
+        counts.append(count)
+    # Tags move when the image is in every place, and everywhere or nowhere.
+    results = zip(tag_all(waiting), counts, strict=True)
+    return [_Copied(result=result, referrers=count) for result, count in results]
 
 
 def _show(source: ImageSource, copied: Sequence[_Copied], request: Request) -> None:

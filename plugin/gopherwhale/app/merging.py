@@ -45,7 +45,8 @@ def merge(request: Request, receipt: Sequence[str] = ()) -> ExitCode:
             for image in made.images
             if image.name in chosen
         ]
-        merged = [(publication.image, publication.finish()) for publication in waiting]
+        pushed = publishing.finish(waiting)
+        merged = [(one.image, result) for one, result in zip(waiting, pushed, strict=True)]
     _show(merged, request)
     return ExitCode.GOOD
 

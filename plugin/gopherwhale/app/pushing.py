@@ -53,9 +53,9 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
     with _client(made, request) as client:
         if dry_run:
             return _show_dry_run(made, built, client, request)
-        # Tags move when every image is in its place.
+        # Tags move when every image is in its place, those of all or none.
         sent = [publishing.publish(image, made, client, console.say, unmoved) for image in made.images]
-        pushed = [publication.finish() for publication in sent]
+        pushed = publishing.finish(sent)
     done = list(zip(made.images, built, pushed, strict=True))
     text = "\n".join(
         results.pushed_table(image, result, console, image.layout / publishing.RECEIPT)

@@ -12,7 +12,7 @@ from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.oci.sending import JOBS, Choices, Say, Sending
 from gopherwhale.oci.source import ImageSource
 from gopherwhale.oci.survey import Content, Document, Presence, look, read_content
-from gopherwhale.oci.tagging import PushedTag, TagRules, move_tags
+from gopherwhale.oci.tagging import Move, PushedTag, TagRules, move_tags
 from gopherwhale.oci.workers import side_by_side
 from gopherwhale.references import Reference
 
@@ -27,6 +27,7 @@ __all__ = [
     "bring",
     "check_tags",
     "push",
+    "tag_all",
 ]
 
 
@@ -133,17 +134,22 @@ def bring(
 
 def check_tags(content: Content, present: Sequence[Presence], rules: TagRules) -> None:
     """Refuse a push whose tags may not be moved; errors as of `TagRules.check`."""
-    for reference, now in _moves(present):
-        rules.check(reference, now, content.root[0].digest)
+    for move in _moves(content, present):
+        rules.check(move.reference, move.before, move.digest)
 
 
-def _moves(present: Sequence[Presence]) -> list[tuple[Reference, str]]:
-    return [(state.target.with_tag(tag), now) for state in present for tag, now in state.tags.items()]
+def _moves(content: Content, present: Sequence[Presence]) -> list[Move]:
+    root, document = content.root
+    return [
+        Move(reference=state.target.with_tag(tag), before=now, digest=root.digest, document=document)
+        for state in present
+        for tag, now in state.tags.items()
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brought:
-    """An image that is in its repositories, by digest; `tag` ends the push."""
+    """An image that is in its repositories, by digest; `tag`, or `tag_all` of several, ends the push."""
 
     content: Content
     present: Sequence[Presence]
@@ -153,16 +159,23 @@ class Brought:
     say: Say
     rules: TagRules
 
-    def tag(self) -> PushResult:
-        """Move the tags, in every repository.
+    @property
+    def moves(self) -> list[Move]:
+        """Its tags, in every repository."""
+        return _moves(self.content, self.present)
 
-        Raises:
-            UsageError: A version's tag would be overwritten.
-            RegistryError: A registry failed; no tag has moved, or the message says which.
+    def tag(self) -> PushResult:
+        """Move its tags; errors as of `tag_all`."""
+        return tag_all([self])[0]
+
+    def tagged(self, moved: Sequence[PushedTag], seconds: float) -> PushResult:
+        """What the push came to.
+
+        Args:
+            moved: Its tags.
+            seconds: That moving the tags took.
         """
-        started = time.monotonic()
         root, document = self.content.root
-        moved = move_tags(_moves(self.present), root.digest, document, self.client, self.rules)
         for tag in moved:
             self.say(f"{'already' if tag.previous == tag.digest else 'tagged'} {tag.reference}")
         first, *also = (state.target.name for state in self.present)
@@ -175,10 +188,29 @@ class Brought:
             blobs_sent=len(self.sent),
             blobs_present=len(self.content.blobs) * len(self.present) - len(self.sent),
             bytes_sent=sum(blob.size for blob in self.sent),
-            seconds=self.seconds + time.monotonic() - started,
+            seconds=self.seconds + seconds,
             manifests=tuple(_pushed(*found) for found in self.content.documents),
             tags=tuple(moved),
         )
+
+
+def tag_all(images: Sequence[Brought]) -> list[PushResult]:
+    """Move the tags of all images of a run, in every repository: where one cannot be moved, none is.
+
+    Args:
+        images: Brought by one client, with the same rules.
+
+    Raises:
+        UsageError: A version's tag would be overwritten.
+        RegistryError: A registry failed; no tag has moved, or the message says which.
+    """
+    if not images:
+        return []
+    started = time.monotonic()
+    moves = [move for image in images for move in image.moves]
+    moved = iter(move_tags(moves, images[0].client, images[0].rules))
+    seconds = time.monotonic() - started
+    return [image.tagged([next(moved) for _ in image.moves], seconds) for image in images]
 
 
 def _put_documents(present: Sequence[Presence], client: RegistryClient, choices: Choices) -> None:

@@ -1,4 +1,4 @@
-"""Moving tags: whether they may be moved, all of them or none, and back where one cannot be."""
+"""Moving tags: whether they may be moved, all of a run's or none, and back where one cannot be."""
 
 from __future__ import annotations
 
@@ -69,19 +69,28 @@ class TagRules:
         return self.unmoved is not None or (not self.overwrite and _VERSION.fullmatch(tag) is not None)
 
 
-def move_tags(
-    moves: Sequence[tuple[Reference, str]],
-    digest: str,
-    document: Index | Manifest,
-    client: RegistryClient,
-    rules: TagRules,
-) -> list[PushedTag]:
-    """Let tags point at an image; a tag that does already is left alone.
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A tag that is to point at an image.
 
-    Args:
-        moves: Each tag, and what it pointed at when this run looked.
+    Attributes:
+        reference: The tag.
+        before: What it pointed at when this run looked; empty where there was none.
         digest: The image.
         document: Its root, whose exact bytes are put.
+    """
+
+    reference: Reference
+    before: str
+    digest: str
+    document: Index | Manifest
+
+
+def move_tags(moves: Sequence[Move], client: RegistryClient, rules: TagRules) -> list[PushedTag]:
+    """Let tags point at their images, of whatever number; a tag that does already is left alone.
+
+    Args:
+        moves: Every tag of the run, in every repository.
         client: The registry client.
         rules: Asked once more, for all tags before the first is moved.
 
@@ -89,42 +98,42 @@ def move_tags(
         UsageError: A version's tag would be overwritten.
         RegistryError: A registry failed; the tags moved before it were set back as far as the message says.
     """
-    for reference, _ in moves:
-        if rules.watches(reference.tag):
-            rules.check(reference, client.head_manifest(reference), digest)
-    moved: list[tuple[Reference, str]] = []
-    for reference, before in moves:
-        if before == digest:
+    for move in moves:
+        if rules.watches(move.reference.tag):
+            rules.check(move.reference, client.head_manifest(move.reference), move.digest)
+    moved: list[Move] = []
+    for move in moves:
+        if move.before == move.digest:
             continue
         # From here on it may have moved, even where the answer says that it has not.
-        moved.append((reference, before))
+        moved.append(move)
         try:
-            client.put_manifest(reference, document.raw, document.media_type)
+            client.put_manifest(move.reference, move.document.raw, move.document.media_type)
         except GopherwhaleError as error:
-            raise _with_note(error, _set_back(moved, digest, client)) from None
+            raise _with_note(error, _set_back(moved, client)) from None
     return [
-        PushedTag(reference=str(reference), digest=digest, previous=before) for reference, before in moves
+        PushedTag(reference=str(move.reference), digest=move.digest, previous=move.before) for move in moves
     ]
 
 
-def _set_back(moved: Sequence[tuple[Reference, str]], digest: str, client: RegistryClient) -> str:
+def _set_back(moved: Sequence[Move], client: RegistryClient) -> str:
     stuck = []
-    for reference, before in reversed(moved):
+    for move in reversed(moved):
         try:
-            if client.head_manifest(reference) == digest and not _restore(reference, before, client):
-                stuck.append(str(reference))
+            if client.head_manifest(move.reference) == move.digest and not _restore(move, client):
+                stuck.append(str(move.reference))
         except GopherwhaleError:
-            stuck.append(str(reference))
+            stuck.append(str(move.reference))
     if stuck:
-        return f"these tags point at the new image and could not be set back: {', '.join(stuck)}"
+        return f"these tags point at the new image and could not be set back: {', '.join(reversed(stuck))}"
     return "no tag has moved"
 
 
-def _restore(reference: Reference, before: str, client: RegistryClient) -> bool:
-    if not before:
-        return client.delete_manifest(reference)
-    raw, media_type = client.get_manifest(reference.with_digest(before))
-    client.put_manifest(reference, raw, media_type)
+def _restore(move: Move, client: RegistryClient) -> bool:
+    if not move.before:
+        return client.delete_manifest(move.reference)
+    raw, media_type = client.get_manifest(move.reference.with_digest(move.before))
+    client.put_manifest(move.reference, raw, media_type)
     return True
 
 
