@@ -25,6 +25,7 @@ from tests.engine.projects import Installed
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _SECONDS: Final = 600.0
 _CRANE: Final = "github.com/google/go-containerregistry/cmd/crane@v0.22.1"
+_ORAS: Final = "oras.land/oras/cmd/oras@v1.3.6"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,23 +178,13 @@ def skopeo(testbed: Testbed) -> Command:
 @pytest.fixture(scope="session")
 def crane(testbed: Testbed, go_environment: Mapping[str, str]) -> Command:
     """Run crane, built from the Go module proxy once and kept with the testbed; skip where there is none."""
-    program = testbed.folder / "peers" / _CRANE.rpartition("@")[2] / "crane"
-    if not program.exists():
-        go = shutil.which("go", path=go_environment["PATH"])
-        assert go is not None
-        environment = {**go_environment, "GOBIN": str(program.parent), "GOTOOLCHAIN": "auto"}
-        done = subprocess.run(
-            [go, "install", _CRANE],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            pytest.skip(f"go install {_CRANE}: {done.stderr.strip()[-200:]}")
-    return _command(str(program), testbed.environment)
+    return _command(_from_proxy(_CRANE, testbed, go_environment), testbed.environment)
+
+
+@pytest.fixture(scope="session")
+def oras(testbed: Testbed, go_environment: Mapping[str, str]) -> Command:
+    """Run oras, which makes and finds referrers; built like crane."""
+    return _command(_from_proxy(_ORAS, testbed, go_environment), testbed.environment)
 
 
 @pytest.fixture(scope="session")
@@ -203,6 +194,27 @@ def go_environment(testbed: Testbed) -> Mapping[str, str]:
     return testbed.environment(
         GOCACHE=str(caches / "build"), GOMODCACHE=str(caches / "modules"), GOTOOLCHAIN="local"
     )
+
+
+def _from_proxy(package: str, testbed: Testbed, go_environment: Mapping[str, str]) -> str:
+    """A program's path, installed by Go where it is not yet; skip where the proxy does not give it."""
+    path, _, version = package.partition("@")
+    program = testbed.folder / "peers" / version / path.rpartition("/")[2]
+    if not program.exists():
+        go = shutil.which("go", path=go_environment["PATH"])
+        assert go is not None
+        done = subprocess.run(
+            [go, "install", package],
+            env={**go_environment, "GOBIN": str(program.parent), "GOTOOLCHAIN": "auto"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            pytest.skip(f"go install {package}: {done.stderr.strip()[-200:]}")
+    return str(program)
 
 
 def _command(name: str, environment: Callable[[], dict[str, str]]) -> Command:

@@ -463,6 +463,7 @@ def test_every_receipt_is_tried_though_one_cannot_be_written(
 ) -> None:
     """All images are published by then: the error names the receipt that is missing, the other stands."""
     two_images(desk)
+
     def full(path: Path, data: bytes, **options: bool) -> None:
         if path.parent.name == "a":
             raise OSError(28, "No space left on device", str(path))

@@ -10,6 +10,7 @@ from gopherwhale import platforms
 from gopherwhale.app import gate
 from gopherwhale.app.request import Request, settings_of
 from gopherwhale.app.sources import open_source
+from gopherwhale.app.verifying import ANY
 from gopherwhale.console import human_size
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.push import Choices, PushResult, TagRules, bring, tag_all
@@ -36,7 +37,7 @@ def copy(
     Args:
         request: What was asked for.
         place: The source, as of `docker.verify-arch`, and the references to copy it to.
-        expect: The platforms that must be there; empty for those that the image declares.
+        expect: The platforms that must be there; empty, or `any`, for those that the image declares.
         referrers: Copy what refers to the image too.
 
     Raises:
@@ -47,7 +48,7 @@ def copy(
     if len(place) < 2:  # noqa: PLR2004 -- a source and a destination
         raise UsageError("a copy wants a source and a place to go", hint="docker.copy SOURCE REFERENCE...")
     targets = _targets(place[1:])
-    wanted = Wanted(platforms=platforms.parse_many([expect]) if expect else None)
+    wanted = Wanted(platforms=None if expect in ("", ANY) else platforms.parse_many([expect]))
     chosen = settings_of(request)
     with (
         RegistryClient.from_environment(request.environment, chosen.access()) as client,
@@ -113,7 +114,7 @@ def _bring(
         brought = bring(source, target, tags, client=client, say=request.console.say, choices=choices)
         count = 0
         if referrers and isinstance(source, RegistrySource):
-            count = copy_referrers(source, target, client, choices)
+            count = copy_referrers(source, target, client, choices, request.console.say)
         waiting.append(brought)
         counts.append(count)
     # Tags move when the image is in every place, and everywhere or nowhere.
