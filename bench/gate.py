@@ -13,8 +13,11 @@ from bench.harness import Comparison, Contender, Target
 from bench.measuring import Failed
 from bench.workbench import Workbench
 
+_DATE: Final = 1_700_000_000
 _PLATFORMS: Final = "linux/amd64,linux/arm64"
 _OURS, _PLAIN = "gopherwhale: docker.push", "docker buildx build --push"
+# What plain buildx must be told for layers that are the same from the same commit, as ours are.
+_DATED: Final = "the same, with the commit's times"
 
 
 def comparisons(bench: Workbench) -> Iterator[Comparison]:
@@ -23,8 +26,12 @@ def comparisons(bench: Workbench) -> Iterator[Comparison]:
         ("gate-changed", "From one changed line to both tags in a registry", True),
         ("gate-unchanged", "Pushing again what is there already", False),
     ):
-        contenders = [_ours(bench, name, changed=changed), _plain(bench, name, changed=changed)]
-        targets = [Target(of=_OURS, to=_PLAIN, at_most=1.1)]
+        contenders = [
+            _ours(bench, name, changed=changed),
+            _plain(bench, name, _PLAIN, changed=changed),
+            _plain(bench, name, _DATED, changed=changed),
+        ]
+        targets = [Target(of=_OURS, to=other, at_most=1.1) for other in (_PLAIN, _DATED)]
         yield Comparison(name=name, title=title, contenders=contenders, targets=targets, rounds=5)
 
 
@@ -38,16 +45,21 @@ def _ours(bench: Workbench, name: str, *, changed: bool) -> Contender:
     return Contender(name=_OURS, commands=[command], before=before, check=check)
 
 
-def _plain(bench: Workbench, name: str, *, changed: bool) -> Contender:
-    repository = f"{bench.registry}/{name}/plain"
-    root = _project(bench, f"{name}-plain", repository)
+def _plain(bench: Workbench, name: str, who: str, *, changed: bool) -> Contender:
+    label = "dated" if who == _DATED else "plain"
+    repository = f"{bench.registry}/{name}/{label}"
+    root = _project(bench, f"{name}-{label}", repository)
+    how = ("--push", "--tag", f"{repository}:bench")
+    if who == _DATED:
+        output = f"type=image,name={repository}:bench,push=true,rewrite-timestamp=true,unpack=false"
+        how = ("--output", output, "--build-arg", f"SOURCE_DATE_EPOCH={_DATE}")
     command = bench.command(
-        *("docker", "buildx", "build", "--platform", _PLATFORMS, "--push", "--tag", f"{repository}:bench"),
+        *("docker", "buildx", "build", "--platform", _PLATFORMS, *how),
         *("--build-arg", f"GO_VERSION={_go_version(bench)}", "."),
         folder=root,
     )
-    before, check = _change(root, "plain", changed=changed), _pushed(repository)
-    return Contender(name=_PLAIN, commands=[command], before=before, check=check)
+    before, check = _change(root, label, changed=changed), _pushed(repository)
+    return Contender(name=who, commands=[command], before=before, check=check)
 
 
 def _project(bench: Workbench, name: str, repository: str) -> Path:
