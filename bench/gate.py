@@ -49,7 +49,7 @@ def _plain(bench: Workbench, name: str, who: str, *, changed: bool) -> Contender
     label = "dated" if who == _DATED else "plain"
     repository = f"{bench.registry}/{name}/{label}"
     root = _project(bench, f"{name}-{label}", repository)
-    how = ("--push", "--tag", f"{repository}:bench")
+    how: tuple[str, ...] = ("--push", "--tag", f"{repository}:bench")
     if who == _DATED:
         output = f"type=image,name={repository}:bench,push=true,rewrite-timestamp=true,unpack=false"
         how = ("--output", output, "--build-arg", f"SOURCE_DATE_EPOCH={_DATE}")
