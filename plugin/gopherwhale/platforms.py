@@ -7,13 +7,13 @@ platform are one value here.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from gopherwhale.errors import UsageError
+from gopherwhale.guesses import closest
 
 _ALIASES: Final[Mapping[str, tuple[str, str]]] = {
     "x86_64": ("amd64", ""),
@@ -254,8 +254,6 @@ def of_this_machine(architecture: str | None = None) -> Platform:
 
 def _nearest(text: str) -> str:
     words = [str(platform) for platform in PRESETS["all"]] + list(PRESETS)
-    close = difflib.get_close_matches(text, words, n=1) or difflib.get_close_matches(
-        text.rsplit("/", maxsplit=1)[-1], words, n=1
-    )
+    close = closest(text, words) or closest(text.rsplit("/", maxsplit=1)[-1], words)
     listing = "list them with a preset: " + ", ".join(PRESETS)
-    return f"did you mean {close[0]!r}?" if close else listing
+    return f"did you mean {close!r}?" if close else listing

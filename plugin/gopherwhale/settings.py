@@ -6,7 +6,6 @@ The later of the four wins, key by key. Everything is checked here, once; behind
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError  # noqa: TID251 -- settings_mode
 
 from gopherwhale import references
 from gopherwhale.errors import UsageError
+from gopherwhale.guesses import closest
 from gopherwhale.roots import FILE_NAME, PREFIX, find_root
 from gopherwhale.settings_model import (
     FileSettings,
@@ -164,8 +164,8 @@ def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], where: str) 
             _refuse_unknown(table, tuple(model.model_fields), f"{where}, [{name}]")
     for key in given:
         if key not in known:
-            close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+            close = closest(key, known, likeness=0.5)
+            hint = f"did you mean {close!r}?" if close else f"known: {', '.join(sorted(known))}"
             raise UsageError(f"{where}: unknown setting {key!r}", hint=hint)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, InstanceOf  # noqa: TID251
 
 from gopherwhale import platforms, references
 from gopherwhale.errors import UsageError
+from gopherwhale.guesses import closest
 
 # The one thing of lint and verify that settings know: which findings there are.
 from gopherwhale.lint.codes import CODES as LINT_CODES  # noqa: TID251
@@ -123,8 +123,8 @@ def _by_platform(value: object) -> object:
 def _finding_code(codes: Mapping[str, Code], value: str) -> str:
     code = codes.get(value)
     if code is None:
-        close = difflib.get_close_matches(value, list(codes), n=1, cutoff=0.5)
-        advice = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(codes))}"
+        close = closest(value, codes, likeness=0.5)
+        advice = f"did you mean {close!r}?" if close else f"known: {', '.join(sorted(codes))}"
         raise ValueError(f"{value[:80]!r} is no finding's code; {advice}")
     if code.fixed:
         raise ValueError(f"{value!r} cannot be weighed otherwise: what was not read was not judged")

@@ -1,7 +1,6 @@
 """The installable collection `docker` for invoke: `from gopherwhale.tasks import namespace`.
 
-With `__main__` the only module that knows invoke. Bodies import what they need, so that `invoke --list`
-stays light.
+The only module that knows invoke. Bodies import what they need, so that `invoke --list` stays light.
 """
 
 from __future__ import annotations
@@ -12,15 +11,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, cast
 
-from invoke import Argument, Collection, Context, Exit, Task
+from invoke import Argument, Collection, Config, Context, Exit, Task
 
 from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS
 from gopherwhale.flags import Command, Flag
-
-if TYPE_CHECKING:
-    from gopherwhale.console import Console
+from gopherwhale.running import run
 
 _DEFAULTS: Final[Mapping[str, Any]] = {"text": "", "list": None, "words": None, "switch": False}
 
@@ -123,52 +120,26 @@ def _parameter(flag: Flag) -> inspect.Parameter:
 
 
 def _run(command: Command, context: Context, flags: Mapping[str, Any]) -> None:
-    """Do the command; our errors become one or two lines on stderr and the exit code of their class."""
     # invoke turns byte code off, to leave none beside a tasks.py. What is imported from here on is installed,
     # and where the installer compiled nothing (uv), every run would compile it anew: 0.3 s and more.
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
-    from importlib import import_module  # noqa: PLC0415
-
-    from gopherwhale.app.request import Request  # noqa: PLC0415
-    from gopherwhale.errors import GopherwhaleError  # noqa: PLC0415
-
-    given = {flag: flags.get(flag.identifier) for flag in command.flags}
-    try:
-        request = Request(
-            start=Path.cwd(),
-            environment=dict(os.environ),
-            configuration=_plain(context.config.get("gopherwhale", {})),
-            # A switch that was not given says nothing: a file or the environment may still turn it on.
-            flags={flag.setting: value or None for flag, value in given.items() if flag.setting},
-            images=tuple(flags.get("image") or ()),
-            console=_console(command, flags.get("format") or ""),
-        )
-        own = {name: value for name in command.own if (value := flags.get(name))}
-        module, _, function = command.function.partition(":")
-        run = getattr(import_module(f"gopherwhale.app.{module}"), function)
-        code = int(run(request, **own))
-    except GopherwhaleError as error:
-        raise Exit(f"gopherwhale: {error}", code=int(error.exit_code)) from None
-    if code:
+    if code := run(command, flags, lambda: _own_part(context.config)):
         raise Exit(code=code)
 
 
-def _console(command: Command, form: str) -> Console:
-    from gopherwhale.console import Console  # noqa: PLC0415
-    from gopherwhale.errors import UsageError  # noqa: PLC0415
+def configuration_of(folder: Path) -> Mapping[str, Any]:
+    """What invoke's configuration files say of `gopherwhale`, for a front end that is not invoke.
 
-    choices = next(flag.choices for flag in command.flags if flag.name == "format")
-    if form and form not in choices:
-        raise UsageError(f"--format {form!r} is not known", hint=f"one of: {', '.join(choices)}")
-    chosen = form or choices[0]
-    asking = chosen == "table" and sys.stdin.isatty() and sys.stderr.isatty()
-    return Console(out=sys.stdout, err=sys.stderr, format=chosen, ask=_ask if asking else None)
+    Args:
+        folder: The repository's, where `invoke.yaml` may stand; the user's and the system's are read too.
+    """
+    config = Config(project_location=folder)
+    config.load_project()
+    return _own_part(config)
 
 
-def _ask(question: str) -> bool:
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+def _own_part(config: Config) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", _plain(config.get("gopherwhale", {})))
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_every_command_has_help(flag: str, capfd: pytest.CaptureFixture[str]) ->
             assert not ended.value.code
             shown.add(capfd.readouterr().out)
         (text,) = shown
-        assert text.startswith(f"Usage: gopherwhale {name} [--flags]")
+        assert text.startswith(f"usage: gopherwhale {name} [--flags]")
         assert command.summary in text
         words = {one.name for one in command.flags if one.kind == "words"}
         assert all(f"[{word.upper()} ...]" in text for word in words)
@@ -105,8 +106,75 @@ def test_a_mistyped_flag_is_no_word(words: tuple[str, ...], capfd: pytest.Captur
     """What begins with a dash is a flag, known or not, and never a path or a reference."""
     with pytest.raises(SystemExit) as ended:
         main([*words, "--onlin"])
-    assert ended.value.code == 1
-    assert capfd.readouterr().err == "No idea what '--onlin' is!\n"
+    assert ended.value.code == 2
+    told = f"{words[0]}: unrecognized arguments: --onlin\n  gopherwhale {words[0]} --help shows its flags\n"
+    assert capfd.readouterr().err == f"gopherwhale: {told}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("docker.pusch",), "there is no command 'docker.pusch'\n  did you mean docker.push?"),
+        (("xyz",), "gopherwhale --list shows the commands"),
+        (("docker.push", "latest"), "docker.push: unrecognized arguments: latest"),
+        (("docker.push", "--tag"), "docker.push: argument --tag: expected one argument"),
+        (("docker.verify-arch", "oci:x", "docker.push", "--tga", "x"), "docker.push: unrecognized arguments"),
+    ],
+)
+def test_a_mistyped_line_runs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    """Every command of the line is read before the first is done."""
+    calls = seen(monkeypatch, "verify_arch")
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert message in capfd.readouterr().err
+    assert calls == []
+
+
+def test_commands_of_the_console_script_follow_one_another(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with invoke: a word that names a command starts it, unless it is the value of a flag."""
+    verified, pushed = seen(monkeypatch, "verify_arch"), seen(monkeypatch, "push")
+    with pytest.raises(SystemExit) as ended:
+        main(["docker.verify-arch", "oci:a", "--expect", "any", "b", "docker.push", "--tag", "docker.push"])
+    assert ended.value.code == 0, repository
+    assert verified[0][1] == {"source": ["oci:a", "b"], "expect": "any"}
+    assert pushed[0][0].flags["tags"] == ["docker.push"]
+
+
+def test_a_command_that_fails_ends_the_line(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its exit code is the line's, and none behind it runs."""
+    pushed = seen(monkeypatch, "push")
+    with pytest.raises(SystemExit) as ended:
+        main(["docker.verify-arch", "./nothing-here", "docker.push"])
+    assert ended.value.code == 2, repository
+    assert pushed == []
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_the_version_is_that_of_what_is_installed(flag: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """`gopherwhale --version` says what a bug report needs."""
+    with pytest.raises(SystemExit):
+        main([flag])
+    assert capfd.readouterr().out == f"gopherwhale {version('gopherwhale')}\n"
+
+
+def test_an_interrupt_is_no_traceback(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control-C ends with 130, as a shell counts it."""
+
+    def interrupted(_request: Request) -> ExitCode:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pushing, "push", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["docker.push"])
+    assert ended.value.code == 130, repository
 
 
 def test_a_reader_that_has_had_enough_is_no_error_of_ours() -> None:
@@ -139,6 +207,17 @@ def test_listing_imports_nothing_heavy(repository: Path) -> None:
     modules = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert "gopherwhale.tasks" in modules
     assert not {"pydantic", "python_on_whales", "urllib3", "docker", "rich", "gopherwhale.app"} & modules
+
+
+def test_the_console_script_imports_no_invoke(repository: Path) -> None:
+    """Without a configuration file of invoke, a plan pays for its settings alone."""
+    (repository / "main.go").write_text("package main\n")
+    command = [sys.executable, "-X", "importtime", "-m", "gopherwhale", "docker.plan", "--engine", "go"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=repository)
+    assert done.returncode == 0, done.stderr
+    modules = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert "pydantic" in modules
+    assert not {"invoke", "python_on_whales", "urllib3", "docker", "rich", "asyncio"} & modules
 
 
 @pytest.mark.parametrize("form", ["table", "json", "github", "sarif", "junit"])
@@ -266,18 +345,19 @@ def test_the_plan_is_printed_and_nothing_runs(repository: Path, capsys: pytest.C
     assert not (repository / "dist").exists()
 
 
-def test_invokes_configuration_is_read(repository: Path) -> None:
-    """`gopherwhale:` in invoke.yaml stands between the file and the environment."""
+@pytest.mark.parametrize("front_end", ["invoke", "gopherwhale"])
+def test_invokes_configuration_is_read(repository: Path, front_end: str) -> None:
+    """`gopherwhale:` in invoke.yaml stands between the file and the environment, in nox's sessions too."""
     (repository / "invoke.yaml").write_text(
         "gopherwhale:\n  platforms: [linux/s390x]\n  build_args:\n    A: '1.20'\n  engine: buildx\n"
     )
-    done = run("invoke", "docker.plan", "--format", "json")
+    done = run(front_end, "docker.plan", "--format", "json")
     assert done.returncode == 0, done.stderr
     image = json.loads(done.stdout)["images"][0]
     assert image["platforms"] == ["linux/s390x"]
     assert image["build_args"]["A"] == "1.20"
     again = run(
-        "invoke", "docker.plan", "--format", "json", environment={"GOPHERWHALE_PLATFORMS": "linux/amd64"}
+        front_end, "docker.plan", "--format", "json", environment={"GOPHERWHALE_PLATFORMS": "linux/amd64"}
     )
     assert json.loads(again.stdout)["images"][0]["platforms"] == ["linux/amd64"]
 

@@ -93,7 +93,7 @@ def test_each_outside_package_has_the_importer_that_contributing_names() -> None
     """The table of CONTRIBUTING.md is what the code does."""
     homes = {
         "python_on_whales": {"engines/buildx.py"},
-        "invoke": {"tasks.py", "__main__.py"},
+        "invoke": {"tasks.py"},
         "nox": {"nox.py"},
         "urllib3": {"oci/transport.py"},
         "docker": {"oci/credentials.py"},

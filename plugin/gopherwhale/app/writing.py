@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from gopherwhale.adopt.changes import Change
 from gopherwhale.app.request import Request
 from gopherwhale.console import printable
 from gopherwhale.errors import ExitCode, UsageError
+from gopherwhale.guesses import closest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,8 @@ def read_answers(given: Sequence[str], questions: Mapping[str, Any]) -> dict[str
     for text in given:
         name, sign, value = text.partition("=")
         if not sign or name not in asked:
-            close = difflib.get_close_matches(name, asked, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"as QUESTION=ANSWER; it asks {', '.join(asked)}"
+            close = closest(name, asked)
+            hint = f"did you mean {close}?" if close else f"as QUESTION=ANSWER; it asks {', '.join(asked)}"
             raise UsageError(f"--answer {text[:80]}: the template asks no such question", hint=hint)
         found[name] = value
     return found

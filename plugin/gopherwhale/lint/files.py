@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from gopherwhale.dockerfile.syntax import NAMES
+from gopherwhale.guesses import closest
 from gopherwhale.lint.findings import Finding, finding
 from gopherwhale.lint.view import View
 
@@ -23,6 +23,5 @@ def syntax(view: View) -> Iterator[Finding]:
         yield finding("syntax", view.path, first.line, f"{first.name[:40]} above the first FROM")
     for one in view.file.instructions:
         if one.name not in NAMES:
-            close = difflib.get_close_matches(one.name[:40], NAMES, n=1)
             found = f"{one.name[:40]} is no instruction"
-            yield finding("syntax", view.path, one.line, found, mended=close[0] if close else "")
+            yield finding("syntax", view.path, one.line, found, mended=closest(one.name[:40], NAMES))

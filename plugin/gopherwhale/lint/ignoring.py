@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gopherwhale.dockerfile.syntax import Dockerfile
+from gopherwhale.guesses import closest
 from gopherwhale.lint.codes import CODES
 from gopherwhale.lint.findings import Finding, finding
 from gopherwhale.verify.codes import Severity
@@ -83,9 +83,9 @@ def _told(path: str, comment: Ignore, used: set[tuple[str, int, str]]) -> Iterat
         yield finding("ignore-without-reason", path, comment.line, "no reason is given", mended=mended)
     for code in comment.codes:
         if code not in CODES:
-            close = difflib.get_close_matches(code, CODES, n=1)
+            close = closest(code, CODES)
             found = f"{code} is no code of lint's"
-            mended = f"did you mean {close[0]}?" if close else ""
+            mended = f"did you mean {close}?" if close else ""
             yield finding("ignore-unknown", path, comment.line, found, mended=mended)
         elif comment.reason and (path, comment.line, code) not in used:
             yield finding("ignore-unused", path, comment.line, f"nothing here is {code}")

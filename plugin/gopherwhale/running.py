@@ -1,0 +1,68 @@
+"""One command run: what every front end ends in, from its flags to its exit code.
+
+It imports what a command needs when that command runs, so that lists and help stay light.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gopherwhale.errors import GopherwhaleError, UsageError
+from gopherwhale.flags import Command
+
+if TYPE_CHECKING:
+    from gopherwhale.console import Console
+
+
+def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], Mapping[str, Any]]) -> int:
+    """Do a command; an error of ours becomes one or two lines on stderr.
+
+    Args:
+        command: Which.
+        flags: By identifier; what is empty was not given.
+        configuration: Gives the `gopherwhale` part of invoke's configuration, as plain dicts and lists.
+
+    Returns:
+        The exit code: of the error's class, or the command's own.
+    """
+    from gopherwhale.app.request import Request  # noqa: PLC0415, TID251 -- for the front ends
+
+    given = {flag: flags.get(flag.identifier) for flag in command.flags}
+    try:
+        request = Request(
+            start=Path.cwd(),
+            environment=dict(os.environ),
+            configuration=configuration(),
+            # A switch that was not given says nothing: a file or the environment may still turn it on.
+            flags={flag.setting: value or None for flag, value in given.items() if flag.setting},
+            images=tuple(flags.get("image") or ()),
+            console=_console(command, flags.get("format") or ""),
+        )
+        own = {name: value for name in command.own if (value := flags.get(name))}
+        module, _, function = command.function.partition(":")
+        return int(getattr(import_module(f"gopherwhale.app.{module}"), function)(request, **own))
+    except GopherwhaleError as error:
+        sys.stderr.write(f"gopherwhale: {error}\n")
+        return int(error.exit_code)
+
+
+def _console(command: Command, form: str) -> Console:
+    from gopherwhale.console import Console  # noqa: PLC0415
+
+    choices = next(flag.choices for flag in command.flags if flag.name == "format")
+    if form and form not in choices:
+        raise UsageError(f"--format {form!r} is not known", hint=f"one of: {', '.join(choices)}")
+    chosen = form or choices[0]
+    asking = chosen == "table" and sys.stdin.isatty() and sys.stderr.isatty()
+    return Console(out=sys.stdout, err=sys.stderr, format=chosen, ask=_ask if asking else None)
+
+
+def _ask(question: str) -> bool:
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
