@@ -23,7 +23,7 @@ KILLS = 50
 _MEGABYTE = 1024 * 1024
 
 
-def test_a_platform_that_does_not_compile_leaves_the_old_layout(make: Make) -> None:
+def test_03_a_platform_that_does_not_compile_leaves_the_old_layout(make: Make) -> None:
     """The compiler's message stands under the platform's name, exit code 11, and nothing has changed."""
     project = make()
     project.good(*CROSS_BUILD)
@@ -38,7 +38,7 @@ def test_a_platform_that_does_not_compile_leaves_the_old_layout(make: Make) -> N
     assert litter(project.folder / "dist") == []
 
 
-def test_a_build_killed_at_any_moment_leaves_the_old_image_or_the_new_one(make: Make) -> None:
+def test_17_a_build_killed_at_any_moment_leaves_the_old_image_or_the_new_one(make: Make) -> None:
     """Fifty times SIGKILL: what stands is always whole, and the next build takes away what was left."""
     project = make(platforms="linux/amd64,linux/arm64")
     project.good(*CROSS_BUILD)
@@ -57,7 +57,7 @@ def test_a_build_killed_at_any_moment_leaves_the_old_image_or_the_new_one(make: 
 
 
 @pytest.mark.parametrize("free", [0.05, 1, 4, 9, 14, 20])
-def test_a_full_disk_leaves_the_old_image_or_the_new_one(make: Make, tmp_path: Path, free: float) -> None:
+def test_17_a_full_disk_leaves_the_old_image_or_the_new_one(make: Make, tmp_path: Path, free: float) -> None:
     """Wherever space runs out, the command fails in our words and the layout is whole."""
     project = make(platforms="linux/amd64,linux/arm64")
     with _small_disk(project.folder / "dist"):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engine
 __all__ = ["make"]
 
 
-def test_the_same_commit_gives_the_same_digest_wherever_it_is_built(make: Make, tmp_path: Path) -> None:
+def test_19_the_same_commit_gives_the_same_digest_wherever_it_is_built(make: Make, tmp_path: Path) -> None:
     """Another folder, umask, time zone, language, day, parallelism and compiler cache change not one byte."""
     # A service would cost minutes: the second cache is empty, and one core fills it.
     project = make(kind="tool", platforms="linux/amd64,linux/arm/v7")

@@ -82,7 +82,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
     assert (tmp_path / "precious").read_text() == "x"
 
 
-def test_two_writers_take_turns(tmp_path: Path) -> None:
+def test_18_two_writers_take_turns(tmp_path: Path) -> None:
     """The second waits for the first, and each leaves a whole image."""
     folder = tmp_path / "image"
     order: list[str] = []

@@ -125,7 +125,7 @@ def test_a_damaged_archive_of_docker_save_is_refused(
         open_docker_archive(path)
 
 
-def test_1_a_layer_with_another_content_than_its_diff_id_is_found(tmp_path: Path) -> None:
+def test_01_a_layer_with_another_content_than_its_diff_id_is_found(tmp_path: Path) -> None:
     """A plain layer is held to the diff_id of the config, since nothing else names its bytes."""
     path = write_tar(tmp_path / "image.tar", old(("hello:1", "a/layer.tar"), packed=layer({"app": b"other"})))
     source = open_docker_archive(path)

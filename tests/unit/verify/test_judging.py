@@ -47,7 +47,7 @@ def wrong(report: Report) -> set[tuple[str, str, str]]:
         ("linux/s390x", "linux/riscv64", "wrong-machine"),
     ],
 )
-def test_9_swapped_programs_are_both_named(one: str, other: str, name: str) -> None:
+def test_09_swapped_programs_are_both_named(one: str, other: str, name: str) -> None:
     """Each of the two platforms has its finding, with what is there and what should be."""
     report = judge({one: {"/app": program(other)}, other: {"/app": program(one)}})
     assert wrong(report) == {(one, name, "/app"), (other, name, "/app")}

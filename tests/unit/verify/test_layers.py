@@ -186,7 +186,7 @@ def test_the_inflaters_agree_about_every_stream(data: bytes, level: int, place: 
         (lambda data: data, -1, "size-differs"),
     ],
 )
-def test_1_an_altered_truncated_or_longer_layer_is_found(
+def test_01_an_altered_truncated_or_longer_layer_is_found(
     change: Callable[[bytes], bytes], size: int, code: str
 ) -> None:
     """A source that gives other bytes than the descriptor names is not believed."""
@@ -199,7 +199,7 @@ def test_1_an_altered_truncated_or_longer_layer_is_found(
     assert refusal.value.code == code
 
 
-def test_1_a_config_that_names_another_content_is_found() -> None:
+def test_01_a_config_that_names_another_content_is_found() -> None:
     """A layer must unpack to the diff_id that the config names."""
     with pytest.raises(LayoutError, match="but the config names") as refusal:
         contents_of(gzip.compress(PLAIN), diff_id="sha256:" + "0" * 64)
