@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from gopherwhale.console import Console
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.archive import write_archive
 from gopherwhale.oci.layout import Layout
+from tests.unit.adopt.repositories import commit, git
 from tests.unit.oci.images import make_layout
 from tests.unit.verify.judged import code, program
 
@@ -127,3 +129,35 @@ def test_all_and_head_are_asked_for(run: Run) -> None:
     assert run(all=True)[0] is ExitCode.GOOD
     with pytest.raises(UsageError, match="--revision HEAD needs a commit"):
         run(revision="HEAD")
+
+
+def test_head_is_the_commit_of_this_repository(run: Run, tmp_path: Path) -> None:
+    """In a real git repository HEAD is found out; an image of an older commit is named as such."""
+    commit(tmp_path)
+    head = {"vcs.revision": git(tmp_path, "rev-parse", "HEAD"), "vcs.modified": "false"}
+    make_layout(tmp_path / "dist" / "hello", {one: program(one, lines=head) for one in (AMD, ARM)})
+    assert run(revision="HEAD")[0] is ExitCode.GOOD
+    assert run(source=["oci:dist/hello"], revision="HEAD")[0] is ExitCode.GOOD
+    (tmp_path / "more.go").write_text("package main\n")
+    commit(tmp_path)
+    code, out, _ = run("json", revision="HEAD")
+    named = {one["code"]: one for one in json.loads(out)["reports"][0]["platforms"][0]["findings"]}
+    assert code is ExitCode.VERIFICATION
+    assert named["revision"]["expected"].endswith(git(tmp_path, "rev-parse", "HEAD"))
+    assert head["vcs.revision"] in named["revision"]["found"]
+
+
+def test_no_cache_reads_the_layer_whatever_was_found_before(run: Run, tmp_path: Path) -> None:
+    """What the cache holds is believed, unless --no-cache is given; that one leaves nothing in it either."""
+    kept = {"environment": {"GOPHERWHALE_NO_CACHE": "", "XDG_CACHE_HOME": str(tmp_path / "cache")}}
+    folder = tmp_path / "cache" / "gopherwhale" / "layers"
+    assert run(no_cache=True, **kept)[0] is ExitCode.GOOD
+    assert not folder.exists()
+    assert run(**kept)[0] is ExitCode.GOOD
+    entries = list(folder.iterdir())
+    assert len(entries) == 2
+    for entry in entries:
+        forged = entry.read_bytes()[64:].replace(b'"amd64"', b'"s390x"').replace(b'"arm64"', b'"s390x"')
+        entry.write_bytes(hashlib.sha256(forged).hexdigest().encode() + forged)
+    assert run(**kept)[0] is ExitCode.VERIFICATION
+    assert run(no_cache=True, **kept)[0] is ExitCode.GOOD

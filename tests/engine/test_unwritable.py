@@ -13,6 +13,8 @@ import pytest
 
 from tests.unit.adopt.repositories import MAIN, MOD, commit, snapshot, write
 
+pytestmark = pytest.mark.engine
+
 # Root passes by the modes of files; without its capabilities it does not.
 _POWERLESS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
 
