@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -32,6 +33,7 @@ _VARIETY: tuple[dict[str, str], ...] = (
 )
 _STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
 _ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
+_GOVULNCHECK = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
 _GOLANGCI = "github.com/golangci/golangci-lint/v2@v2.15.0"
 
 Go = Callable[..., str]
@@ -123,6 +125,52 @@ def test_go_vet_and_staticcheck_have_nothing_to_say(
     for number in range(len(_VARIETY)):
         (folder,) = (path for path in (workspace / str(number)).iterdir() if path.is_dir())
         go("go", "mod", "tidy", "-diff", cwd=folder, GOWORK="off")
+
+
+def vulnerable(folder: Path, path: str, symbol: str) -> str:
+    """A database with one entry, as https://go.dev/security/vuln/database lays it out; its address."""
+    name, day = "GO-2001-0001", "2001-01-01T00:00:00Z"
+    entry = {
+        "schema_version": "1.3.1",
+        "id": name,
+        "modified": day,
+        "published": day,
+        "summary": "An entry of the test's",
+        "database_specific": {"url": f"https://go.example/{name}"},
+        "affected": [
+            {
+                "package": {"name": "stdlib", "ecosystem": "Go"},
+                "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
+                "ecosystem_specific": {"imports": [{"path": path, "symbols": [symbol]}]},
+            }
+        ],
+    }
+    documents: dict[str, Any] = {
+        "index/db": {"modified": day},
+        "index/modules": [{"path": "stdlib", "vulns": [{"id": name, "modified": day}]}],
+        "index/vulns": [{"id": name, "modified": day}],
+        f"ID/{name}": entry,
+    }
+    for place, document in documents.items():
+        file = folder / f"{place}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(document))
+    return folder.as_uri()
+
+
+def test_govulncheck_finds_what_is_called_and_nothing_else(
+    workspace: Path, packages: list[str], go: Go, installed: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """With a database of our own: what no program calls is no finding, what each of them calls is found."""
+    program = str(installed(_GOVULNCHECK))
+    # It wants a module around it; the workspace's others it finds from there.
+    inside = workspace / "0" / "hello"
+    quiet = vulnerable(tmp_path / "quiet", "net/smtp", "SendMail")
+    assert "No vulnerabilities found" in go(program, "-db", quiet, *packages, cwd=inside)
+    loud = vulnerable(tmp_path / "loud", "runtime/debug", "ReadBuildInfo")
+    with pytest.raises(AssertionError, match=r"Your code is affected by 1 vulnerability") as found:
+        go(program, "-db", loud, *packages, cwd=inside)
+    assert "debug.ReadBuildInfo" in str(found.value)
 
 
 def test_its_own_tests_pass(workspace: Path, packages: list[str], go: Go) -> None:
