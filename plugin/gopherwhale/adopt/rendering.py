@@ -96,7 +96,7 @@ def render(template: Path, answers: Mapping[str, Any]) -> dict[str, bytes]:
         return _read(next(made.iterdir(), made))
 
 
-def make(template: Path, answers: Mapping[str, Any], output: Path, *, ask: bool) -> None:
+def make(template: Path, answers: Mapping[str, Any], output: Path, *, ask: bool) -> str:
     """Make a new repository in a folder, as cookiecutter does.
 
     Args:
@@ -105,18 +105,21 @@ def make(template: Path, answers: Mapping[str, Any], output: Path, *, ask: bool)
         output: Where the repository's own folder goes.
         ask: Whether the questions are asked on this terminal; else what they propose is taken.
 
+    Returns:
+        What the template said, where it did not say it on this terminal.
+
     Raises:
         UsageError: The template refuses an answer, or the folder is there already.
     """
     with tempfile.TemporaryDirectory(prefix="gopherwhale-render-") as folder:
         command = _cookiecutter(template, answers, Path(folder), output)
         if not ask:
-            _run(command, output, "the template")
-            return
+            return _run(command, output, "the template")
         # A person takes the time that a person takes.
         asking = [word for word in command if word != "--no-input"]
         if subprocess.run(asking, cwd=output, check=False).returncode:
             raise UsageError("no repository was made")
+        return ""
 
 
 def _cookiecutter(template: Path, answers: Mapping[str, Any], own: Path, output: Path) -> list[str]:
@@ -207,7 +210,7 @@ def _clone(source: str, commit: str, place: Path) -> Path:
     return place
 
 
-def _run(command: list[str], folder: Path, what: str) -> None:
+def _run(command: list[str], folder: Path, what: str) -> str:
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
@@ -231,3 +234,4 @@ def _run(command: list[str], folder: Path, what: str) -> None:
         ours = [line.removeprefix("gopherwhale: ") for line in said if line.startswith("gopherwhale: ")]
         problems = ours or said[-1:] or [f"exit code {done.returncode}"]
         raise UsageError(f"{what}: {problems[0]}", hint="; ".join(problems[1:]))
+    return done.stdout.decode(errors="replace")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from gopherwhale.adopt import rendering
 from gopherwhale.app.request import Request
 from gopherwhale.app.writing import read_answers
+from gopherwhale.console import printable
 from gopherwhale.errors import ExitCode, UsageError
 
 
@@ -33,7 +34,10 @@ def new(
     before = set(request.start.iterdir())
     with rendering.opened(template) as folder:
         given = read_answers(answer, rendering.questions(folder))
-        rendering.make(folder, given, request.start, ask=not no_input)
+        said = rendering.make(folder, given, request.start, ask=not no_input)
+    # The next steps, and why there is no first commit where one was asked for.
+    for line in said.strip().splitlines():
+        request.console.say(printable(line))
     made = [str(path) for path in sorted(set(request.start.iterdir()) - before)]
     if no_input:
         request.console.show("\n".join(made), {"schema": 1, "folders": made})

@@ -53,13 +53,13 @@ def snapshot(root: Path) -> dict[str, bytes]:
     }
 
 
-Run = Callable[[list[str], Path, str], None]
+Run = Callable[[list[str], Path, str], str]
 
 
 def here_if_it_works(run: Run) -> Run:
     """Run cookiecutter in this process, and only where it fails as the program that it is."""
 
-    def shortcut(command: list[str], folder: Path, what: str) -> None:
+    def shortcut(command: list[str], folder: Path, what: str) -> str:
         if command[:3] == [sys.executable, "-m", "cookiecutter"]:
             try:
                 cookiecutter(command[3:], standalone_mode=False)
@@ -67,8 +67,8 @@ def here_if_it_works(run: Run) -> Run:
                 for path in folder.glob("made/*"):
                     shutil.rmtree(path)
             else:
-                return
-        run(command, folder, what)
+                return ""
+        return run(command, folder, what)
 
     return shortcut
 
