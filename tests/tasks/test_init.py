@@ -290,7 +290,7 @@ def test_what_cannot_be_written_leaves_everything_as_it_was(
         (("--answer", "bilder=debian"), "did you mean builder?"),
         (("--answer", "_shape=x"), "asks no such question"),
         (("--answer", "xyz"), "as QUESTION=ANSWER"),
-        (("--template", "-x"), "is no template"),
+        (("--template=-x",), "is no template"),
         (("--template", "/nowhere.whl"), "cannot read /nowhere.whl"),
         (("--template", "."), "is no template"),
         (("--package", "./nothing"), "no program is there"),
