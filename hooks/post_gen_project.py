@@ -97,14 +97,12 @@ def _shareable(template: str) -> str:
 
 def commit_of(template: Path) -> str:
     """The commit of a template's folder, if it is a checkout with no changes; else nothing."""
-    asked = []
-    for words in (["rev-parse", "--show-toplevel"], ["status", "--porcelain"], ["rev-parse", "HEAD"]):
-        code, out = git(template, *words)
-        if code:
-            return ""
-        asked.append(out.strip())
-    top, changes, head = asked
-    return head if not changes and Path(top).resolve() == template.resolve() else ""
+    code, out = git(template, "rev-parse", "--show-toplevel", "HEAD")
+    top, _, head = out.strip().rpartition("\n")
+    if code or Path(top).resolve() != template.resolve():
+        return ""
+    code, changes = git(template, "status", "--porcelain")
+    return "" if code or changes.strip() else head
 
 
 def git(folder: Path, *words: str) -> tuple[int, str]:

@@ -16,6 +16,8 @@ from typing import Any, Final
 import hypothesis
 import pytest
 
+from tests import later
+
 REQUIRE_ENGINE: Final = "GOPHERWHALE_REQUIRE_ENGINE"
 # Read before the environment is cleaned: the testbed may stand elsewhere.
 AMBIENT: Final[Mapping[str, str]] = dict(os.environ)
@@ -32,6 +34,13 @@ _DROPPED: Final = {
     *("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "REGISTRY_AUTH_FILE"),
     *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
 }
+# The modules that take longest, those first that every other waits for least: a worker that began one of them
+# when all else is done would work alone for minutes.
+_LONGEST: Final = (
+    *("main_job", "template_go", "adopted", "go_engine", "go_engine_faults", "template_rehearsal"),
+    *("push_registry", "buildx_settings", "lint_builds", "go_engine_demo", "go_engine_repeats", "go_ports"),
+    *("verify_images", "promotion", "testbed", "go_engine_bases", "push_kills", "go_engine_modules"),
+)
 _HOME: Final = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -43,12 +52,24 @@ if AMBIENT.get("CI") or AMBIENT.get(REQUIRE_ENGINE):
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the home folder in which all tests live."""
+    later.put_off()
     config.stash[_HOME] = tempfile.TemporaryDirectory(prefix="gopherwhale-home-")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove it."""
     config.stash[_HOME].cleanup()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest modules first, then the other engine tests, then the rest in its own order."""
+    items.sort(key=lambda item: _place(item.path))
+
+
+def _place(path: Path) -> int:
+    name = path.stem.removeprefix("test_")
+    engine = path.parent.name == "engine"
+    return _LONGEST.index(name) if engine and name in _LONGEST else len(_LONGEST) + (not engine)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

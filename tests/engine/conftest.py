@@ -21,6 +21,7 @@ from tasks._testbed.state import State
 from tests.conftest import AMBIENT, REQUIRE_ENGINE
 from tests.engine import projects
 from tests.engine.projects import Installed
+from tests.sharing import once
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _SECONDS: Final = 600.0
@@ -160,7 +161,7 @@ def docker_config(testbed: Testbed, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """Give the package as it is published, installed once for all."""
-    return projects.install(tmp_path_factory.mktemp("installed"))
+    return Installed.at(once(tmp_path_factory, "installed", projects.install))
 
 
 @pytest.fixture(scope="session")

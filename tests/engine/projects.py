@@ -29,6 +29,11 @@ class Installed:
     bin: Path
     wheels: Path
 
+    @classmethod
+    def at(cls, folder: Path) -> Installed:
+        """Where it is in a folder."""
+        return cls(bin=folder / "environment" / "bin", wheels=folder / "wheels")
+
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """`base` with the programs in front of PATH and the wheel where pip finds it."""
         links = " ".join(filter(None, (str(self.wheels), AMBIENT.get("PIP_FIND_LINKS", ""))))
@@ -77,9 +82,10 @@ class Project:
         path.write_text(text.replace(old, new))
 
 
-def install(folder: Path) -> Installed:
-    """Build the wheel and install it by name."""
-    wheels, home = folder / "wheels", folder / "environment"
+def install(folder: Path) -> None:
+    """Build the wheel and install it by name, in the folder that `Installed.at` reads."""
+    installed = Installed.at(folder)
+    wheels, home = installed.wheels, installed.bin.parent
     links = " ".join(filter(None, (str(wheels), AMBIENT.get("PIP_FIND_LINKS", ""))))
     environment = {**os.environ, "PIP_FIND_LINKS": links}
     commands = (
@@ -89,7 +95,6 @@ def install(folder: Path) -> Installed:
     )
     for command in commands:
         subprocess.run(command, check=True, env=environment, timeout=SECONDS, cwd=folder)
-    return Installed(bin=home / "bin", wheels=wheels)
 
 
 def make(

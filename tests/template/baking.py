@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from cookiecutter.main import cookiecutter
 
+from tests.template.quick import quick
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 TEMPLATE: Final = ROOT / "<<cookiecutter.project>>"
 HOOKS: Final = ROOT / "hooks"
@@ -84,14 +86,15 @@ def bake_with(
     }
     # JSON is YAML.
     (own / "config.yaml").write_text(json.dumps(configuration), encoding="utf-8")
-    result = cookiecutter(
-        str(ROOT),
-        no_input=True,
-        extra_context=dict(answers),
-        output_dir=str(output),
-        config_file=str(own / "config.yaml"),
-        overwrite_if_exists=force,
-    )
+    with quick():
+        result = cookiecutter(
+            str(ROOT),
+            no_input=True,
+            extra_context=dict(answers),
+            output_dir=str(output),
+            config_file=str(own / "config.yaml"),
+            overwrite_if_exists=force,
+        )
     return Path(result)
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.sharing import once
 from tests.template.baking import HOOKS, bake, covering
 
 Baked = tuple[Path, dict[str, str]]
@@ -44,8 +45,13 @@ def _bake(tmp_path: Path) -> Bake:
 @pytest.fixture(scope="session")
 def bakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Baked, ...]:
     """Give a set of repositories that has every two choices together, with the answers of each."""
-    targets = tmp_path_factory.mktemp("baked")
-    return tuple((bake(targets / str(n), **answers), answers) for n, answers in enumerate(covering()))
+
+    def fill(folder: Path) -> None:
+        for number, answers in enumerate(covering()):
+            bake(folder / str(number), **answers)
+
+    folder = once(tmp_path_factory, "baked", fill)
+    return tuple((folder / str(n) / "hello", answers) for n, answers in enumerate(covering()))
 
 
 @pytest.fixture(scope="session", params=range(len(covering())), ids=_name)

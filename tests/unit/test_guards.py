@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 _REFUSED = "not marked `engine`"
+ROOT = Path(__file__).resolve().parents[2]
 _SKIPPING = """
 import pytest
 
@@ -69,13 +70,14 @@ def test_the_environment_is_clean() -> None:
 
 def test_a_skipped_engine_test_fails_where_the_engine_is_required(tmp_path: Path) -> None:
     """GOPHERWHALE_REQUIRE_ENGINE turns the skip of a marked test, and of no other, into a failure."""
-    shutil.copy(Path(__file__).parents[1] / "conftest.py", tmp_path)
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = engine: real parts\n", encoding="utf-8")
     (tmp_path / "test_it.py").write_text(_SKIPPING, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rfs"],
         cwd=tmp_path,
-        env=dict(os.environ) | {"GOPHERWHALE_REQUIRE_ENGINE": "1"},
+        # Our own conftest.py imports of ours.
+        env={**os.environ, "GOPHERWHALE_REQUIRE_ENGINE": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=120,

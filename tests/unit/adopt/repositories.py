@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
 import subprocess
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from cookiecutter.cli import main as cookiecutter
+
+from tests.template.quick import quick
 
 MAIN: Final = "package main\n\nfunc main() {}\n"
 LIBRARY: Final = "package library\n"
@@ -62,7 +66,9 @@ def here_if_it_works(run: Run) -> Run:
     def shortcut(command: list[str], folder: Path, what: str) -> str:
         if command[:3] == [sys.executable, "-m", "cookiecutter"]:
             try:
-                cookiecutter(command[3:], standalone_mode=False)
+                # What hooks say is read by nobody there either, if all goes well.
+                with quick(), contextlib.redirect_stdout(io.StringIO()):
+                    cookiecutter(command[3:], standalone_mode=False)
             except BaseException:  # noqa: BLE001 -- it is done again, by those who must deal with it
                 for path in folder.glob("made/*"):
                     shutil.rmtree(path)
@@ -80,5 +86,6 @@ def made_by(template: Path, output: Path, answers: Mapping[str, str]) -> Path:
     file = output.with_name(f"{output.name}.yaml")
     file.write_text(json.dumps(configuration), encoding="utf-8")
     options = ["--no-input", "--config-file", str(file), "--output-dir", str(output), str(template)]
-    cookiecutter([*options, *(f"{name}={text}" for name, text in answers.items())], standalone_mode=False)
+    with quick():
+        cookiecutter([*options, *(f"{name}={text}" for name, text in answers.items())], standalone_mode=False)
     return next(path for path in output.iterdir() if path.name[0] != ".")
