@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -38,14 +39,18 @@ def up(places: Places, machine: Machine, say: Say) -> State:
             say("the testbed is up already")
             return state
         _end_services(places)
-        packages.prepare(places, say)
-        packages.link_buildx(places)
-        toolchain = Toolchain.find(os.environ)
-        try:
-            state = _start(places, toolchain, say)
-        except BaseException:
-            _end_services(places)
-            raise
+        packages.install(say)
+        # debootstrap waits for the network and for Debian's scripts, while the rest comes and starts.
+        with ThreadPoolExecutor(1) as beside:
+            archive = beside.submit(base_image.system, places, say)
+            packages.unpack(places, say)
+            packages.link_buildx(places)
+            toolchain = Toolchain.find(os.environ)
+            try:
+                state = _start(places, toolchain, archive.result, say)
+            except BaseException:
+                _end_services(places)
+                raise
         state.write(places.state)
         say(f"the testbed is up: engine {state.docker_host}, registry {state.registry}")
         return state
@@ -79,7 +84,7 @@ def standing(places: Places) -> State | None:
     return state if engine.answers(places, state.docker_host) and answers(state.registry) else None
 
 
-def _start(places: Places, toolchain: Toolchain, say: Say) -> State:
+def _start(places: Places, toolchain: Toolchain, system: Callable[[], Path], say: Say) -> State:
     say("starting the engine and the registry")
     host, engine_pid = engine.start(places)
     registry, registry_pid = start_registry(
@@ -95,7 +100,7 @@ def _start(places: Places, toolchain: Toolchain, say: Say) -> State:
         path=(*map(str, places.binaries()), str(toolchain.root / "bin")),
         registry=registry,
         go_version=toolchain.version,
-        base_images=base_image.ensure(places, toolchain, docker, say),
+        base_images=base_image.ensure(places, toolchain, system(), docker, say),
         bridge=bridge.name_of(places.folder),
         pids={engine.NAME: engine_pid, _REGISTRY: registry_pid},
     )

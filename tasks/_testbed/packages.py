@@ -58,13 +58,31 @@ class Source:
         return f"Types: deb\nURIs: {self.uri}\nSuites: {self.suite}\nComponents: {self.components}\n{signed}"
 
 
-def prepare(places: Places, say: Callable[[str], None]) -> None:
-    """Install what is missing and fill the prefix; at once where that was done before.
+def install(say: Callable[[str], None]) -> None:
+    """Install what is missing on this machine, debootstrap among it.
 
     Raises:
         MissingToolError: A package cannot be had.
     """
-    _install(say)
+    missing = [name for name in _INSTALLED if not _is_installed(name)]
+    if missing:
+        say(f"installing Debian packages: {' '.join(missing)}")
+        run(["apt-get", *_APT_OPTIONS, "update"], timeout=_MINUTES_15)
+        run(
+            [
+                *("env", "DEBIAN_FRONTEND=noninteractive"),
+                *("apt-get", *_APT_OPTIONS, "install", "--yes", "--no-install-recommends", *missing),
+            ],
+            timeout=_MINUTES_15,
+        )
+
+
+def unpack(places: Places, say: Callable[[str], None]) -> None:
+    """Fill the prefix; at once where that was done before.
+
+    Raises:
+        MissingToolError: A package cannot be had.
+    """
     wanted = _UNPACKED_HERE + _UNPACKED_NEXT
     done = places.prefix / ".unpacked"
     if done.is_file() and done.read_text(encoding="utf-8").split() == list(wanted):
@@ -143,20 +161,6 @@ def _one_liners(text: str) -> Iterable[Source]:
             suite=suite,
             components=" ".join(components.split()),
             signed_by=signed[1] if signed else "",
-        )
-
-
-def _install(say: Callable[[str], None]) -> None:
-    missing = [name for name in _INSTALLED if not _is_installed(name)]
-    if missing:
-        say(f"installing Debian packages: {' '.join(missing)}")
-        run(["apt-get", *_APT_OPTIONS, "update"], timeout=_MINUTES_15)
-        run(
-            [
-                *("env", "DEBIAN_FRONTEND=noninteractive"),
-                *("apt-get", *_APT_OPTIONS, "install", "--yes", "--no-install-recommends", *missing),
-            ],
-            timeout=_MINUTES_15,
         )
 
 
