@@ -14,7 +14,10 @@ from pathlib import Path
 DOCKERFILE = Path("<< cookiecutter._shape.dockerfile >>")
 MISTAKES = {
     "a default hides the platform": (r"^(ARG\b.*\bTARGETARCH)\b(?!=)", r"\1=amd64"),
-    "the architecture is written by hand": (r'\bGOARCH="?\$\{?TARGETARCH\}?"?', "GOARCH=amd64"),
+    "the architecture is written by hand": (
+        r'\bGOARCH="?\$\{?TARGETARCH\}?"?',
+        "GOARCH=amd64",
+    ),
     "the last stage gets a default": (r"\Z", "\nARG TARGETARCH=amd64\n"),
 }
 REFUSED = 10
@@ -42,11 +45,23 @@ def mistakes(text: str) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "Dockerfile")
         copy.write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "gopherwhale", "docker.lint", str(copy), "--format", "json"]
+        command = [
+            sys.executable,
+            "-m",
+            "gopherwhale",
+            "docker.lint",
+            str(copy),
+            "--format",
+            "json",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in (0, REFUSED):
         sys.exit(f"guard: {DOCKERFILE} cannot be checked: {done.stderr.strip()}")
-    findings = [one for report in json.loads(done.stdout)["reports"] for one in report["findings"]]
+    findings = [
+        one
+        for report in json.loads(done.stdout)["reports"]
+        for one in report["findings"]
+    ]
     return Counter(one["code"] for one in findings if one["severity"] == "error")
 
 
