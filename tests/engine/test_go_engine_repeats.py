@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,19 +17,28 @@ pytestmark = pytest.mark.engine
 __all__ = ["make"]
 
 
+# A machine of its own in all that a build could see of it: name, place of Go, home and temporary files.
+_ELSEWHERE = 'hostname elsewhere && mount --bind "$1" "$2" && shift 2 && umask 077 && exec "$@"'
+
+
 def test_19_the_same_commit_gives_the_same_digest_wherever_it_is_built(make: Make, tmp_path: Path) -> None:
-    """Another folder, umask, time zone, language, day, parallelism and compiler cache change not one byte."""
+    """A clone on a machine of other name, Go root, umask, time zone, day, cache and cores gives no other."""
     # A service would cost minutes: the second cache is empty, and one core fills it.
     project = make(kind="tool", platforms="linux/amd64,linux/arm/v7")
     project.good(*CROSS_BUILD)
     first = index_of(project.folder / "dist" / "hello")[0].digest
     copy = tmp_path / "quite" / "another folder"
-    shutil.copytree(project.folder, copy, ignore=shutil.ignore_patterns("dist"))
-    for file in copy.rglob("*"):
-        file.touch()
+    project.good("git", "clone", "--quiet", "--no-local", str(project.folder), str(copy))
     elsewhere = replace(project, folder=copy)
-    strict = 'umask 077 && exec "$@"'
+    # What an image says of its source is the remote's address, which the first has not.
+    elsewhere.good("git", "remote", "remove", "origin")
+    go_root, other = project.good("go", "env", "GOROOT").strip(), tmp_path / "opt" / "go"
+    for folder in (other, tmp_path / "home", tmp_path / "tmp"):
+        folder.mkdir(parents=True)
     changes = {
+        "HOME": str(tmp_path / "home"),
+        "PATH": f"{other / 'bin'}{os.pathsep}{project.environment['PATH']}",
+        "TMPDIR": str(tmp_path / "tmp"),
         "TZ": "Asia/Kathmandu",
         "LC_ALL": "C.UTF-8",
         "GOMAXPROCS": "1",
@@ -40,7 +49,9 @@ def test_19_the_same_commit_gives_the_same_digest_wherever_it_is_built(make: Mak
         "CGO_ENABLED": "1",
         "PYTHONHASHSEED": "7",
     }
-    elsewhere.good("sh", "-c", strict, "sh", *CROSS_BUILD, **changes)
+    machine = ("unshare", "--mount", "--uts", "sh", "-c", _ELSEWHERE, "sh", go_root, str(other))
+    assert elsewhere.good(*machine, "go", "env", "GOROOT", **changes).strip() == str(other)
+    elsewhere.good(*machine, *CROSS_BUILD, **changes)
     assert index_of(copy / "dist" / "hello")[0].digest == first
 
 
