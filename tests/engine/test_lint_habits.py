@@ -19,6 +19,8 @@ from gopherwhale.lint.linter import lint
 from gopherwhale.lint.view import Surroundings
 from gopherwhale.oci.documents import Manifest
 from gopherwhale.oci.layout import Layout, walk
+from gopherwhale.verify.codes import Severity
+from gopherwhale.verify.image import Wanted, verify_image
 from tests.engine.conftest import Command, Testbed
 from tests.engine.test_lint_builds import base, files, run
 
@@ -204,6 +206,36 @@ def test_a_compiler_of_the_target_runs_under_emulation_or_not_at_all(
     emulates = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64").exists()
     with contextlib.nullcontext() if emulates else pytest.raises(AssertionError, match="exec format error"):
         run([*stages["bad"], "."], tmp_path, testbed.environment())
+
+
+def test_with_a_c_compiler_the_program_needs_what_scratch_lacks(
+    golang: str, tmp_path: Path, testbed: Testbed, docker: Command
+) -> None:
+    """Where cgo is left on, the program asks for a loader and does not start; with CGO_ENABLED=0 it runs."""
+    bad = (
+        f"FROM --platform=$BUILDPLATFORM {golang} AS build\n"
+        "RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev\n"
+        "WORKDIR /src\nCOPY go.mod main.go ./\nARG TARGETOS TARGETARCH TARGETVARIANT\n"
+        "RUN --mount=type=cache,id=gopherwhale-lint,target=/root/.cache/go-build \\\n"
+        "    GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} GOARM=${TARGETVARIANT#v} go build -o /app .\n"
+        'FROM scratch\nCOPY --from=build /app /app\nUSER 1\nENTRYPOINT ["/app"]\n'
+    )
+    around = Surroundings(go_mod=_SOURCES["go.mod"])
+    assert codes(bad, around) == {"cgo-for-static-base"}
+    # Of the standard library, this package is in C where there is a compiler.
+    source = 'package main\n\nimport "os/user"\n\nfunc main() { _, _ = user.Current(); println("runs") }\n'
+    write(tmp_path, {"go.mod": _SOURCES["go.mod"], "main.go": source})
+    for text, wrong in ((bad, {"interpreter-missing"}), (mended(bad, around), set())):
+        (tmp_path / "Dockerfile").write_text(text)
+        layout, name = f"layout-{len(wrong)}", f"lint-cgo-{os.getpid()}:{len(wrong)}"
+        build(tmp_path, testbed, output=f"type=oci,tar=false,dest={layout}")
+        report = verify_image(Layout(tmp_path / layout), Wanted())
+        assert {one.code for one in report.all_findings if one.severity is Severity.ERROR} == wrong
+        build(tmp_path, testbed, output=f"type=docker,name={name}")
+        fails = pytest.raises(AssertionError, match="no such file or directory")
+        with fails if wrong else contextlib.nullcontext():
+            docker("run", "--rm", name)
+        docker("image", "rm", "--force", name)
 
 
 def test_the_layouts_of_the_last_build_are_in_the_next_one(tmp_path: Path, testbed: Testbed) -> None:
