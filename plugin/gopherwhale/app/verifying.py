@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,8 @@ def verify_arch(
     only = platforms.parse_many(platform) if platform else None
     asked = _Asked(expect, _commit(revision, made), only, everything=all)
     cache = None if no_cache else LayerCache.of_user(request.environment)
+    # What the report is laid out with is imported while layers are read and unpacked without the lock.
+    threading.Thread(target=request.console.prepare, daemon=True).start()
     if source:
         reports = list(_verify_sources(request, source, lambda text: asked.of_source(text, made), cache))
     else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -102,6 +101,8 @@ def _ask_helper(program: str, server: str, environment: Mapping[str, str]) -> di
 
     The protocol: https://github.com/docker/docker-credential-helpers#development.
     """
+    import subprocess  # noqa: PLC0415 -- 4 ms, and few registries have a helper
+
     if not re.fullmatch(r"[\w.-]{1,100}", program):
         raise ValueError("no name of a helper")
     found = shutil.which(program, path=environment.get("PATH"))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO, Final, Protocol, cast
+from typing import IO, Final, NamedTuple, Protocol, cast
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import Descriptor
@@ -26,8 +25,7 @@ _MAX_WINDOW: Final = 128 * 1024 * 1024
 _PIECE: Final = 256 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
+class Limits(NamedTuple):
     """What a layer may cost to read.
 
     Attributes:

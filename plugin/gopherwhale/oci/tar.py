@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gopherwhale.oci import tar_sparse
 from gopherwhale.oci.tar_header import BLOCK, Header, TarError, decimal, parse_block, parse_records, text
@@ -25,8 +24,7 @@ class Bytes(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One member of a tar.
 
     Attributes:
@@ -146,7 +144,7 @@ class TarReader:
         elif (sparse := tar_sparse.of_records(records, self._take_all)) is not None:
             if header.kind in _BARE:
                 raise TarError("a member without content is said to be sparse")
-            header = replace(header, name=sparse[0] or header.name)
+            header = header._replace(name=sparse[0] or header.name)
             size, parts = self._checked(header.size if sparse[1] is None else sparse[1], sparse[2])
         member = Member(
             name=_decoded(header.name),
@@ -196,8 +194,7 @@ def _merged(header: Header, records: dict[bytes, bytes], name: bytes, target: by
     if not (records or name or target):
         return header
     size = records.get(b"size", b"")
-    return replace(
-        header,
+    return header._replace(
         name=name or records.get(b"path") or header.name,
         target=target or records.get(b"linkpath") or header.target,
         size=decimal(size) if size else header.size,

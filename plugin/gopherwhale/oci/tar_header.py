@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 BLOCK: Final = 512
 _CHECKSUM: Final = slice(148, 156)
@@ -30,8 +29,7 @@ class TarError(Exception):
     """A tar that breaks its own format; it is told as a damaged layer or archive."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Header:
+class Header(NamedTuple):
     """What one header block says.
 
     Attributes:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from gopherwhale.verify.reading import Data, Malformed, Segment, View, place
 
@@ -28,8 +27,7 @@ _BUILD_ID_REACH: Final = 64 * 1024
 _QUOTED: Final = re.compile(r'\\([\\"nt])')
 
 
-@dataclass(frozen=True, kw_only=True)
-class BuildInfo:
+class BuildInfo(NamedTuple):
     """What Go wrote into a binary.
 
     Attributes:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.layers import Limits, read_layer
@@ -63,8 +63,7 @@ class Node:
     children: dict[str, Node] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Contents:
+class Contents(NamedTuple):
     """What a layer holds; every path is absolute and clean.
 
     Attributes:

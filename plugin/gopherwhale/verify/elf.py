@@ -7,8 +7,7 @@ are ignored.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from gopherwhale.verify import elf_abi, elf_notes
 from gopherwhale.verify.reading import Data, Malformed, Segment, View, place
@@ -31,8 +30,7 @@ _MAX_DYNAMIC: Final = 4096
 _MAX_PATH: Final = 4096
 
 
-@dataclass(frozen=True, kw_only=True)
-class Elf:
+class Elf(NamedTuple):
     """What an ELF header, its program headers and its notes say.
 
     Attributes:
@@ -73,8 +71,7 @@ class Elf:
         return elf_abi.architecture(self.machine, self.bits, self.flags, big=self.big_endian)
 
 
-@dataclass(frozen=True)
-class _Header:
+class _Header(NamedTuple):
     kind: int
     flags: int
     offset: int
@@ -83,8 +80,7 @@ class _Header:
     align: int
 
 
-@dataclass(frozen=True)
-class _Section:
+class _Section(NamedTuple):
     name: str
     kind: int
     offset: int
@@ -92,8 +88,7 @@ class _Section:
     align: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Dynamic:
+class _Dynamic(NamedTuple):
     needed: tuple[str, ...] = ()
     run_paths: tuple[str, ...] = ()
     pie: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gopherwhale.platforms import Platform
 from gopherwhale.verify.codes import CODES, Severity
@@ -58,8 +58,7 @@ def finding(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Group:
+class Group(NamedTuple):
     """One finding that several platforms have alike, so that people read it once."""
 
     finding: Finding
@@ -87,8 +86,7 @@ def _alike(one: Finding) -> Finding:
     return replace(one, platform="", expected=expected)
 
 
-@dataclass(frozen=True, kw_only=True)
-class File:
+class File(NamedTuple):
     """One file that was judged.
 
     Attributes:

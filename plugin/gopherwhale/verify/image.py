@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import INDEX_TYPES, Descriptor, Index, parse_index
@@ -49,16 +49,14 @@ class Wanted:
         return self.only is not None and platform is not None and platform not in self.only
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Entries:
+class _Entries(NamedTuple):
     images: tuple[Descriptor, ...] = ()
     attestations: int = 0
     listed: bool = False
     problem: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Judged:
+class _Judged(NamedTuple):
     report: PlatformReport
     held: Held | None = None
     version: str = ""

@@ -33,8 +33,7 @@ _LAYERS: Final = min(4, os.cpu_count() or 1)
 _WORTH_SAYING: Final = 2.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Opened:
+class Opened(NamedTuple):
     """One platform's image, read.
 
     Attributes:

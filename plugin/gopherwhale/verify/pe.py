@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from gopherwhale.verify.reading import Data, Malformed, Segment, View, place
 
@@ -25,8 +24,7 @@ _PE32, _PE32_PLUS = 0x10B, 0x20B
 _FIRMWARE: Final = frozenset({10, 11, 12, 13})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pe:
+class Pe(NamedTuple):
     """What a PE header says.
 
     Attributes:

@@ -7,7 +7,7 @@ import struct
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class Malformed(Exception):  # noqa: N818 -- a state of a file, caught inside this package
@@ -93,8 +93,7 @@ class Pieces:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Segment:
+class Segment(NamedTuple):
     """A part of the file that is loaded to an address; sizes are in bytes."""
 
     offset: int

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from gopherwhale.platforms import Platform
 from gopherwhale.verify.facts import BinaryFacts
 from gopherwhale.verify.findings import Finding, finding
 
 
-@dataclass(frozen=True, kw_only=True)
-class Held:
+class Held(NamedTuple):
     """What one platform holds, as far as it is compared with the others.
 
     Attributes:

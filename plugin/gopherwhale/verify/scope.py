@@ -5,8 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from gopherwhale.oci.documents import ImageConfig
 from gopherwhale.platforms import Platform
@@ -39,8 +38,7 @@ _C_LIBRARY: Final = re.compile(
 _BATCH: Final = (".bat", ".cmd")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reached:
+class Reached(NamedTuple):
     """One file that runs, or is loaded, when a container starts.
 
     Attributes:
