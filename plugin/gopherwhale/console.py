@@ -98,6 +98,9 @@ def laid_out(parts: Iterable[RenderableType], *, color: bool, width: int) -> str
         no_color=not color,
         color_system="standard" if color else None,
         highlight=False,
+        # A title is data too; and rich's table of emoji alone takes 20 ms to look a string through.
+        markup=False,
+        emoji=False,
     )
     with writer.capture() as capture:
         for part in parts:

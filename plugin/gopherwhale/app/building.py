@@ -94,7 +94,7 @@ def choose(images: Sequence[ImagePlan], made: Plan, request: Request) -> list[tu
             name: asking.submit(engines.choose, name, request.environment, request.console.say, opener)
             for name in names
         }
-        if set(names) != {"go"}:
+        if set(names) - {"go"}:
             # The rules take 40 ms to import, in which Docker answers; the go engine reads no Dockerfile.
             from gopherwhale.app.linting import refuse_unless_clean  # noqa: PLC0415
         chosen = [(image, answers[image.settings.engine].result()) for image in images]
