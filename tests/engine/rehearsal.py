@@ -11,19 +11,21 @@ from typing import Any, Final
 
 import yaml
 
-# What a push to the main branch makes of the conditions that the template writes; a cache was not found.
-_CONDITIONS: Final[Mapping[str, bool]] = {
-    "github.event_name == 'pull_request'": False,
-    "github.event_name != 'pull_request'": True,
-    "github.event_name == 'schedule'": False,
-    "github.event_name != 'schedule'": True,
-    "github.ref_type == 'branch'": True,
-    "github.ref_type == 'branch' && steps.go-cache.outputs.cache-hit != 'true'": True,
-    '$CI_PIPELINE_SOURCE == "push"': True,
-    '$CI_PIPELINE_SOURCE != "schedule"': True,
-    '$CI_PIPELINE_SOURCE == "schedule"': False,
-    '$CI_PIPELINE_SOURCE == "merge_request_event"': False,
-}
+# What asks for more than the event; the rest are comparisons with it. A cache was not found.
+_ALWAYS: Final = (
+    "github.ref_type == 'branch'",
+    "github.ref_type == 'branch' && steps.go-cache.outputs.cache-hit != 'true'",
+)
+_COMPARISON = re.compile(r"(?:github\.event_name|\$CI_PIPELINE_SOURCE) (==|!=) ['\"](\w+)['\"]")
+
+
+def holds(condition: str, event: str) -> bool:
+    """Whether a condition that the template writes is true for an event on the main branch."""
+    if condition in _ALWAYS:
+        return True
+    compared = _COMPARISON.fullmatch(condition)
+    assert compared, f"{condition} is none of the template's"
+    return (event == compared[2]) == (compared[1] == "==")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,18 +47,18 @@ class Line:
     inputs: Mapping[str, str] = field(default_factory=dict)
 
 
-def of_github(file: Path) -> Iterator[Line]:
-    """The lines of a push to the main branch, jobs in the order of their needs."""
+def of_github(file: Path, event: str) -> Iterator[Line]:
+    """The lines of an event on the main branch, jobs in the order of their needs."""
     jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"]
     for name, job in jobs.items():
         assert all(list(jobs).index(need) < list(jobs).index(name) for need in _words(job.get("needs")))
-        if not _CONDITIONS[job.get("if", "github.event_name != 'pull_request'")]:
+        if "if" in job and not holds(job["if"], event):
             continue
         for number, entry in enumerate(job.get("strategy", {}).get("matrix", {}).get("include", [{}])):
             values = {f"matrix.{key}": value for key, value in entry.items()}
             environment = {key: _filled(text, values) for key, text in job.get("env", {}).items()}
             for step in job["steps"]:
-                if _CONDITIONS[step.get("if", "github.ref_type == 'branch'")]:
+                if holds(step.get("if", _ALWAYS[0]), event):
                     yield Line(
                         job=f"{name}-{number}",
                         text=step.get("run", ""),
@@ -66,18 +68,21 @@ def of_github(file: Path) -> Iterator[Line]:
                     )
 
 
-def of_gitlab(file: Path, variables: Mapping[str, str], instead: Mapping[str, str]) -> Iterator[Line]:
+def of_gitlab(
+    file: Path, event: str, variables: Mapping[str, str], instead: Mapping[str, str]
+) -> Iterator[Line]:
     """The same on GitLab.
 
     Args:
         file: The pipeline's file.
+        event: What started the pipeline, in GitLab's word.
         variables: Those of the project and of GitLab itself.
         instead: What stands for something that is not here, as a registry.
     """
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     jobs = {name: job for name, job in document.items() if isinstance(job, dict) and "script" in job}
     for name, job in sorted(jobs.items(), key=lambda item: document["stages"].index(item[1]["stage"])):
-        if not any(_CONDITIONS[rule["if"]] for rule in job["rules"]):
+        if not any(holds(rule["if"], event) for rule in job["rules"]):
             continue
         known = dict(variables)
         for key, text in {**document["variables"], **job.get("variables", {})}.items():

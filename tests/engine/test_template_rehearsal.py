@@ -28,6 +28,11 @@ _WAYS: dict[str, dict[str, str]] = {
     "ecr": {"ci": "gitlab", "runner": "nox", "weekly": "yes", "vendoring": "yes"},
     "other": {"ci": "github", "runner": "invoke", "kind": "worker", "layout": "several"},
 }
+# What else starts a workflow.
+_WEEKLY: dict[str, dict[str, str]] = {
+    "weekly on github": {"registry": "ghcr", "ci": "github", "runner": "invoke", "weekly": "yes"},
+    "weekly on gitlab": {"registry": "dockerhub", "ci": "gitlab", "runner": "invoke", "weekly": "yes"},
+}
 
 
 @pytest.fixture
@@ -40,7 +45,8 @@ def runner(
     tmp_path: Path,
 ) -> _Runner:
     """Give a repository for a kind of registry, and what GitHub or GitLab does around its lines."""
-    kind: str = request.param
+    chosen = {"registry": request.param, **{**_WAYS, **_WEEKLY}[request.param]}
+    kind = chosen["registry"]
     registry = registry_factory("AWS" if kind == "ecr" else "gopher", "a pass:word")
     image = f"{registry.address}/acme/hello"
     caches: Mapping[str, str] = request.getfixturevalue("go_environment")
@@ -49,7 +55,7 @@ def runner(
         "DOCKER_CONFIG": str(docker_config),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
     }
-    answers = {**_WAYS[kind], "registry": kind, "platforms": ",".join(_PLATFORMS), "builder": "debian"}
+    answers = {**chosen, "platforms": ",".join(_PLATFORMS), "builder": "debian"}
     if kind == "other":
         answers["image"] = image
     else:
@@ -67,7 +73,7 @@ def test_the_lines_of_the_workflow_end_with_the_image_in_the_registry(
     runner: _Runner, skopeo: Command
 ) -> None:
     """Every `run:` of a push, in order and with an exit code of 0; log-in and artifacts are the runner's."""
-    for line in runner.lines():
+    for line in runner.lines("push"):
         runner.do(line)
     assert runner.ran >= 4
     commit = runner.project.good("git", "rev-parse", "--short=12", "HEAD").strip()
@@ -87,6 +93,33 @@ def test_the_lines_of_the_workflow_end_with_the_image_in_the_registry(
     if (runner.project.folder / ".github").exists():
         assert "linux/arm64" in (runner.folder / "summary.md").read_text(encoding="utf-8")
     assert runner.registry.password not in runner.said
+
+
+@pytest.mark.parametrize(
+    ("runner", "event"),
+    [("weekly on github", "pull_request"), ("weekly on gitlab", "merge_request_event")],
+    indirect=["runner"],
+)
+def test_what_is_asked_to_be_merged_is_verified_and_pushed_nowhere(runner: _Runner, event: str) -> None:
+    """Built, verified and guarded without a log-in; the registry is not even asked."""
+    lines = [line for line in runner.lines(event) if line.job.startswith("verify")]
+    assert not [line for line in lines if "login" in line.uses or "docker.push" in line.text]
+    for line in lines:
+        runner.do(line)
+    assert "guard: a default hides the platform: refused" in runner.said
+    assert [path.parent.name for path in runner.project.folder.glob("dist/*/index.json")] == ["hello"]
+    assert list(runner.registry.blobs.rglob("link")) == []
+
+
+@pytest.mark.parametrize("runner", _WEEKLY, indirect=True)
+def test_the_weekly_rebuild_moves_latest_and_no_other_tag(runner: _Runner, skopeo: Command) -> None:
+    """What a schedule runs: a build with Go's newest patch release, pushed as `latest` alone."""
+    lines = [line for line in runner.lines("schedule") if not line.job.startswith("check")]
+    for line in lines:
+        runner.do(line)
+    login = ("--tls-verify=false", "--creds", f"{runner.registry.user}:a pass:word")
+    listed = skopeo("list-tags", *login, f"docker://{runner.registry.address}/acme/hello")
+    assert json.loads(listed)["Tags"] == ["latest"]
 
 
 def test_what_go_compiled_comes_back_to_the_next_machine(
@@ -118,17 +151,17 @@ class _Runner:
         self.project, self.registry, self.folder = project, registry, folder
         self.said, self.ran = "", 0
 
-    def lines(self) -> Iterator[Line]:
-        """What the workflow does for a push to the main branch."""
+    def lines(self, event: str) -> Iterator[Line]:
+        """What the workflow does for an event on the main branch."""
         pipeline = self.project.folder / ".gitlab-ci.yml"
         if not pipeline.exists():
-            return rehearsal.of_github(self.project.folder / ".github/workflows/image.yaml")
+            return rehearsal.of_github(self.project.folder / ".github/workflows/image.yaml", event)
         # A cache of an earlier pipeline, this registry, and a stand-in for AWS.
         instead = {name: self.project.environment[name] for name in ("GOCACHE", "GOMODCACHE")}
         instead["GOPHERWHALE_REGISTRY"] = self.registry.address
         _stand_in(self.folder / "bin", "aws", f"echo '{self.registry.password}'")
         instead["PATH"] = f"{self.folder / 'bin'}{os.pathsep}{self.project.environment['PATH']}"
-        return rehearsal.of_gitlab(pipeline, _of_gitlab(self.project, self.registry), instead)
+        return rehearsal.of_gitlab(pipeline, event, _of_gitlab(self.project, self.registry), instead)
 
     def do(self, line: Line) -> None:
         """Run a line, or do what the action does that stands in its place."""
@@ -183,8 +216,8 @@ def _of_gitlab(project: Project, registry: Registry) -> dict[str, str]:
         "CI_JOB_ID": "1",
         "AWS_TOKEN": "a token",
         "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/push",
-        "REGISTRY_USER": registry.user,
-        "REGISTRY_TOKEN": registry.password,
+        **dict.fromkeys(("DOCKERHUB_USER", "REGISTRY_USER"), registry.user),
+        **dict.fromkeys(("DOCKERHUB_TOKEN", "REGISTRY_TOKEN"), registry.password),
     }
 
 
