@@ -61,6 +61,13 @@ def _repeat(out: bytearray, _: Sequence[bytes], source: random.Random) -> int:
     return len(more)
 
 
+def _stretch(out: bytearray, _: Sequence[bytes], source: random.Random) -> int:
+    # Python reads no number of more digits than 4300, and says so with an exception.
+    at = _place(out, source)
+    out[at:at] = bytes(out[at : at + 1]) * source.choice((256, 5000))
+    return 64
+
+
 def _splice(out: bytearray, others: Sequence[bytes], source: random.Random) -> int:
     other = source.choice(others)
     start, size = source.randrange(len(other) + 1), source.randint(1, 64)
@@ -70,4 +77,4 @@ def _splice(out: bytearray, others: Sequence[bytes], source: random.Random) -> i
     return len(part)
 
 
-_WAYS: Final = (_bits, _edge, _edge, _noise, _cut, _repeat, _splice)
+_WAYS: Final = (_bits, _edge, _edge, _noise, _cut, _repeat, _splice, _stretch)
