@@ -73,7 +73,11 @@ def _indexes() -> list[bytes]:
 TARGETS: Final = (
     Target(
         name="challenge",
-        seeds=lambda: [b'Negotiate, Basic realm="x", Bearer realm="https://auth.example.com/t",service="s"'],
+        seeds=lambda: [
+            b'Negotiate, Basic realm="x", Bearer realm="https://auth.example.com/t",service="s"',
+            # A reader that went back over the blanks took seconds.
+            b"Bearer" + b" " * 2000 + b'realm="https://auth.example.com/t"' + b"," * 2000,
+        ],
         read=_challenge,
         refusals=(AuthenticationError, RegistryError),
     ),

@@ -14,8 +14,9 @@ from gopherwhale.oci.urls import netloc, origin
 _MAX_CHALLENGE: Final = 4096
 _NAME: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 # One step of the header: `name=value`, else a scheme's name, else the rest of a word that is neither.
+# Possessive throughout: no step gives back what it took, so that 4096 blanks or names are read in no time.
 _STEP: Final = re.compile(
-    rf'[\s,]*(?:({_NAME})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))|({_NAME})(?=[\s,]|$)|[^\s,]+)'
+    rf'[\s,]*+(?:({_NAME}+)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]*+))|({_NAME}+)(?=[\s,]|$)|[^\s,]++)'
 )
 # A country's registry of names keeps its second level for itself as often as not: co.uk, com.au.
 _SHORT: Final = 3
