@@ -157,7 +157,8 @@ def test_05_a_secret_is_in_no_argument_log_layout_or_receipt(
     shutil.copytree(project.folder / "dist" / PLATFORMS[0].replace("/", "-"), layout)
     repository = f"{guarded.address}/canary/{way}"
     with watching(tmp_path / "watch", project.environment, tmp_path) as watch:
-        loud = (*DOCKER, "--debug", "--echo", "docker.push", "--layout", str(layout))
+        # invoke is what can be told to be verbose: it logs each step of its own and echoes each command.
+        loud = (sys.executable, "-m", "invoke", "--debug", "--echo", "docker.push", "--layout", str(layout))
         flags = ("--platform", PLATFORMS[0], "--repository", repository, "--tag", "x")
         good = project.run(*loud, *flags, **variables, **watch.variables)
         kept, guarded.service.users, guarded.service.refresh_tokens = (
