@@ -20,7 +20,7 @@ from gopherwhale.access import Access
 from gopherwhale.errors import GopherwhaleError, RegistryError
 from gopherwhale.oci import uploading
 from gopherwhale.oci.layout import Layout, walk
-from gopherwhale.oci.push import Choices, PushResult, push
+from gopherwhale.oci.push import Choices, PushResult, bring, push, tag_all
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.oci.source import check_blob
 from gopherwhale.oci.transport import Transport
@@ -211,6 +211,35 @@ def test_18_eight_pushes_at_once_to_one_tag_leave_one_whole_image(
     assert digest_at(testbed.registry, repository, "latest") in digests
     for digest in digests:
         assert lacking(testbed.registry, repository, digest) == []
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_where_one_image_s_tag_is_refused_the_other_s_are_set_back_or_named(
+    proxy: Proxy, testbed: Testbed, repository: str, layout: Layout, tmp_path: Path, *, released: bool
+) -> None:
+    """Tags that were there point where they did; this registry deletes none, so a new one is told by name."""
+    before = image(tmp_path / "before", "before", 1000)
+    names = [f"{repository}/{name}" for name in ("a", "b")]
+    if released:
+        for name in names:
+            pushed(testbed.registry, name, before, "latest")
+    with RegistryClient.from_environment({}, Access()) as client:
+        brought = [
+            bring(layout, Reference(registry=proxy.address, repository=name), ["latest"], client=client)
+            for name in names
+        ]
+        proxy.script = lambda request: (
+            Fault(reply=Reply(403)) if request.kind == "PUT tag" and names[1] in request.path else None
+        )
+        with pytest.raises(GopherwhaleError) as caught:
+            tag_all(brought)
+    stuck = f"could not be set back: {proxy.address}/{names[0]}:latest"
+    assert str(caught.value).count("no tag has moved" if released else stuck) == 1
+    held = [digest_at(testbed.registry, name, "latest") for name in names]
+    assert held == ([before.root.digest] * 2 if released else [layout.root.digest, ""])
+    for name in names:
+        again = pushed(testbed.registry, name, layout, "latest")
+        assert (again.blobs_sent, again.digest) == (0, layout.root.digest)
 
 
 def test_skopeo_and_crane_read_back_every_byte(
