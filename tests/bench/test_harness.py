@@ -75,6 +75,13 @@ def test_a_program_that_is_not_there_is_a_failure_of_its_contender(tmp_path: Pat
         run([Command(arguments=["./absent"], folder=tmp_path, environment={})])
 
 
+def test_a_contender_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a bound of time it is killed, and said to have run for too long."""
+    monkeypatch.setattr("bench.measuring._TIMEOUT", 0.1)
+    with pytest.raises(Failed, match="ran for over 0 seconds"):
+        run([python("import time; time.sleep(60)", tmp_path)])
+
+
 def test_seconds_and_memory_are_those_of_the_process(tmp_path: Path) -> None:
     """What sleeps takes its time, and what holds 50 MB is seen to hold it."""
     code = "import time; held = b'x' * 50_000_000; time.sleep(0.15)"
