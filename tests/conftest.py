@@ -37,9 +37,9 @@ _DROPPED: Final = {
 # The modules that take longest, those first that every other waits for least: a worker that began one of them
 # when all else is done would work alone for minutes.
 _LONGEST: Final = (
-    *("main_job", "template_go", "adopted", "go_engine", "go_engine_faults", "template_rehearsal"),
-    *("push_registry", "buildx_settings", "lint_builds", "go_engine_demo", "go_engine_repeats", "go_ports"),
-    *("verify_images", "promotion", "testbed", "go_engine_bases", "push_kills", "go_engine_modules"),
+    *("template_rehearsal", "template_go", "main_job", "adopted", "go_engine", "push_registry", "referrers"),
+    *("go_ports", "lint_builds", "go_engine_demo", "installed", "go_engine_faults", "buildx_settings"),
+    *("push_kills", "template_guard", "verify_images", "promotion", "go_engine_bases", "go_engine_repeats"),
 )
 _HOME: Final = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 

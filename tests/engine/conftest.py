@@ -13,15 +13,17 @@ from typing import Final, Protocol
 import bcrypt
 import pytest
 
+from gopherwhale.platforms import parse_many
 from tasks._testbed import lifecycle
 from tasks._testbed.places import Places
 from tasks._testbed.processes import stop
 from tasks._testbed.registry import start_registry
 from tasks._testbed.state import State
 from tests.conftest import AMBIENT, REQUIRE_ENGINE
-from tests.engine import projects
-from tests.engine.projects import Installed
+from tests.engine import caches, projects
+from tests.engine.projects import Installed, Project
 from tests.sharing import once
+from tests.template.baking import bake
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 _SECONDS: Final = 600.0
@@ -65,6 +67,11 @@ class Testbed:
             base_images=state.base_images,
             folder=places.folder,
         )
+
+    @property
+    def golang(self) -> str:
+        """The base image as a Dockerfile names it."""
+        return next(name for name in self.base_images if "-" not in name)
 
     def environment(self, **changes: str) -> dict[str, str]:
         """Give the whole environment for a process that shall use this testbed."""
@@ -189,6 +196,23 @@ def oras(testbed: Testbed, go_environment: Mapping[str, str]) -> Command:
 
 
 @pytest.fixture(scope="session")
+def warm(
+    testbed: Testbed, go_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Have what the scaffold needs of Go's own packages compiled once, for Go here and for the builder's."""
+
+    def fill(folder: Path) -> None:
+        environment = {**go_environment, "CGO_ENABLED": "0"}
+        made = bake(folder / "made", builder="debian", go_version=testbed.go_version)
+        project = Project(folder=made, environment=environment)
+        for platform in parse_many([projects.PLATFORMS]):
+            project.good("go", "build", "-trimpath", "-o", os.devnull, ".", **platform.go_environment())
+        caches.give(folder, go_environment, testbed.golang)
+
+    once(tmp_path_factory, "warm", fill)
+
+
+@pytest.fixture(scope="session")
 def go_environment(testbed: Testbed) -> Mapping[str, str]:
     """Give an environment for Go itself, whose caches outlive the session, so that only the first is slow."""
     caches = testbed.folder / "go"
@@ -206,7 +230,14 @@ def _from_proxy(package: str, testbed: Testbed, go_environment: Mapping[str, str
         assert go is not None
         done = subprocess.run(
             [go, "install", package],
-            env={**go_environment, "GOBIN": str(program.parent), "GOTOOLCHAIN": "auto"},
+            # Built as everything here is, so that what Go compiled for one serves the others.
+            env={
+                **go_environment,
+                "GOBIN": str(program.parent),
+                "GOTOOLCHAIN": "auto",
+                "GOFLAGS": "-trimpath",
+                "CGO_ENABLED": "0",
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from tests.engine import caches
 from tests.engine.adopted import PLATFORMS, PROGRAMS, Program, fetch, row, table
 from tests.engine.conftest import Command, Testbed
 from tests.engine.projects import Project
 from tests.template.baking import ROOT
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 
 GOPHERWHALE = (sys.executable, "-m", "gopherwhale")
 ENGINES = {"go": "go", "buildx": "docker"}
@@ -69,7 +70,11 @@ def test_a_program_that_others_wrote_gets_to_the_registry(
     adopt(project, program, testbed, image)
     assert project.good(*GOPHERWHALE, "init") == ""
     results: dict[str, Any] = {}
+    given = tmp_path / "given"
+    given.mkdir()
     for engine, tag in ENGINES.items():
+        if engine == "buildx":
+            caches.give(given, go_environment, testbed.golang)
         push = (*GOPHERWHALE, "docker.push", "--engine", engine, "--tag", tag, "--format", "json")
         results[engine] = json.loads(project.good(*push))
         pushed = [reference for image in results[engine]["images"] for reference in image["tags"]]

@@ -15,7 +15,7 @@ from tests.engine import projects
 from tests.engine.conftest import Command, Registry, Testbed
 from tests.engine.projects import Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 
 Make = Callable[[str], Project]
 TYPE: Final = "vnd.docker.reference.type"
@@ -33,6 +33,7 @@ def make(testbed: Testbed, registry: Registry, tmp_path: Path) -> Make:
             testbed.go_version,
             image,
             platforms="linux/amd64,linux/arm64",
+            kind="tool",
         )
         file = project.folder / "gopherwhale.toml"
         file.write_text(settings + "\n" + file.read_text().replace(f'repository = "{image}"\n', ""))

@@ -17,7 +17,7 @@ from tests.engine.conftest import Command, Testbed
 from tests.engine.go_projects import CROSS_BUILD, Image, Make, images_of, index_of, make
 from tests.engine.projects import PLATFORMS, Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 __all__ = ["make"]
 
 _BUNDLE: Final = "etc/ssl/certs/ca-certificates.crt"
@@ -111,7 +111,7 @@ def test_skopeo_and_umoci_read_the_layout(
     make: Make, skopeo: Command, testbed: Testbed, tmp_path: Path
 ) -> None:
     """Two independent readers take the layout as it is, digests and all."""
-    project = make()
+    project = make(kind="tool")
     project.good(*CROSS_BUILD)
     layout = project.folder / "dist" / "hello"
     for platform, image in images_of(layout).items():
@@ -135,7 +135,7 @@ def _umoci(testbed: Testbed, *arguments: str) -> None:
 
 def test_docker_loads_and_runs_what_the_go_engine_made(make: Make, docker: Command) -> None:
     """`docker.build` with the go engine ends in an image that a real engine runs, user and all."""
-    project = make()
+    project = make(kind="tool")
     build = (sys.executable, "-m", "gopherwhale", "docker.build", "--engine", "go", "--format", "json")
     name = json.loads(project.good(*build))["images"][0]["loaded"][0]
     try:
@@ -150,7 +150,7 @@ def test_docker_loads_every_platform_from_one_archive(
     make: Make, docker: Command, skopeo: Command, tmp_path: Path
 ) -> None:
     """This machine's platform has the plain name and runs; each other one is known by its own name."""
-    project = make(platforms="linux/amd64,linux/arm64")
+    project = make(kind="tool", platforms="linux/amd64,linux/arm64")
     archive = tmp_path / "docker.tar"
     repository = ("--repository", "gopherwhale-archive", "--tag", "1")
     project.good(*CROSS_BUILD, *repository, "--docker-archive", str(archive))
@@ -169,7 +169,7 @@ def test_docker_loads_every_platform_from_one_archive(
 
 def test_a_vendored_repository_builds_without_any_module_proxy(make: Make) -> None:
     """A folder `vendor` is used as Go uses it; nothing is fetched."""
-    project = make(platforms="linux/amd64")
+    project = make(kind="tool", platforms="linux/amd64")
     _add_module(project, "dependency")
     project.replace("go.mod", "\ngo 1.", "\nrequire example.invalid/dependency v0.0.0\n\ngo 1.")
     project.replace("go.mod", "\nrequire", "\nreplace example.invalid/dependency => ./dependency\n\nrequire")
@@ -180,7 +180,7 @@ def test_a_vendored_repository_builds_without_any_module_proxy(make: Make) -> No
 
 def test_a_workspace_builds_with_its_own_modules(make: Make) -> None:
     """go.work joins modules of the repository, as it does for the go command."""
-    project = make(platforms="linux/amd64")
+    project = make(kind="tool", platforms="linux/amd64")
     _add_module(project, "dependency")
     project.good("go", "work", "init", ".", "./dependency")
     project.good(*CROSS_BUILD, GOPROXY="off")

@@ -16,7 +16,7 @@ from tests.engine.conftest import Command, Registry
 from tests.engine.go_projects import CROSS_BUILD, Make, images_of, index_of, make
 from tests.engine.projects import Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 __all__ = ["make"]
 
 PLATFORMS = "linux/amd64,linux/arm64"

@@ -16,7 +16,7 @@ from gopherwhale.errors import ExitCode
 from tests.engine.go_projects import CROSS_BUILD, Make, check_whole, litter, make
 from tests.engine.projects import Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 __all__ = ["make"]
 
 KILLS = 50
@@ -25,7 +25,7 @@ _MEGABYTE = 1024 * 1024
 
 def test_03_a_platform_that_does_not_compile_leaves_the_old_layout(make: Make) -> None:
     """The compiler's message stands under the platform's name, exit code 11, and nothing has changed."""
-    project = make()
+    project = make(kind="tool")
     project.good(*CROSS_BUILD)
     before = _files(project.folder / "dist" / "hello")
     (project.folder / "broken_arm64.go").write_text("package main\n\nvar x int = undefined\n")
@@ -40,7 +40,8 @@ def test_03_a_platform_that_does_not_compile_leaves_the_old_layout(make: Make) -
 
 def test_17_a_build_killed_at_any_moment_leaves_the_old_image_or_the_new_one(make: Make) -> None:
     """Fifty times SIGKILL: what stands is always whole, and the next build takes away what was left."""
-    project = make(platforms="linux/amd64,linux/arm64")
+    # A small program has as many steps in which it can be killed, and each takes less time.
+    project = make(kind="tool", platforms="linux/amd64,linux/arm64")
     project.good(*CROSS_BUILD)
     started = time.monotonic()
     digests = {_turn(project, "kill-even"), _turn(project, "kill-odd")}

@@ -10,7 +10,7 @@ import pytest
 from tests.engine.conftest import Command, Registry
 from tests.engine.go_projects import Make, make
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 __all__ = ["make"]
 
 

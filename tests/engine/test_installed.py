@@ -14,7 +14,7 @@ from tests.engine.conftest import Command, Testbed
 from tests.engine.projects import Installed, Project
 from tests.unit.adopt.repositories import MAIN, commit, write
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 
 _PLATFORMS = ["linux/amd64", "linux/arm64"]
 

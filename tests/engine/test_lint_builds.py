@@ -27,20 +27,20 @@ from gopherwhale.verify.findings import Report
 from gopherwhale.verify.image import Wanted, verify_image
 from tests.engine.conftest import Command, Registry, Testbed
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 
 _AT_ONCE: Final = 6
 BOTH: Final = "linux/amd64,linux/arm64"
 MAIN: Final = "package main\n\nfunc main() {}\n"
 ARGS: Final = "ARG TARGETOS TARGETARCH TARGETVARIANT\n"
-# GOLANG, BASE, DIGEST and FILES stand for what the testbed has; the cache is shared by every build here.
+# GOLANG, BASE, DIGEST and FILES stand for what the testbed has.
 GOOD: Final = """\
 FROM --platform=$BUILDPLATFORM GOLANG AS build
 WORKDIR /src
 COPY go.mod ./
 COPY main.go ./
 ARG TARGETOS TARGETARCH TARGETVARIANT
-RUN --mount=type=cache,id=gopherwhale-lint,target=/root/.cache/go-build \\
+RUN --mount=type=cache,target=/root/.cache/go-build \\
     CGO_ENABLED=0 GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} GOARM=${TARGETVARIANT#v} \\
     go build -trimpath -o /app .
 
@@ -219,8 +219,7 @@ def base(files: Path, testbed: Testbed, skopeo: Command) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def built(files: Path, base: tuple[str, str], server: str, testbed: Testbed) -> Built:
     """Every case, before and after, built in one go."""
-    golang = next(name for name in testbed.base_images if "-" not in name)
-    words = {"GOLANG": golang, "BASE": base[0], "DIGEST": base[1], "FILES": server}
+    words = {"GOLANG": testbed.golang, "BASE": base[0], "DIGEST": base[1], "FILES": server}
     # Go's own packages once for each platform, in the cache that every build here shares.
     (files / "Dockerfile").write_text(_filled(GOOD, words))
     first = [
@@ -282,12 +281,11 @@ def test_a_mistake_does_what_its_rule_says_and_the_mended_line_cures_it(built: B
 
 def test_the_sources_before_the_modules_download_them_again(files: Path, testbed: Testbed) -> None:
     """A change of the sources runs the step again; with the mended order BuildKit finds it in its cache."""
-    golang = next(name for name in testbed.base_images if "-" not in name)
     mark = os.urandom(8).hex()
     bad = (
-        f"FROM --platform=$BUILDPLATFORM {golang} AS build\n"
+        f"FROM --platform=$BUILDPLATFORM {testbed.golang} AS build\n"
         "WORKDIR /src\nCOPY . .\nRUN go mod download\n"
-        "ARG TARGETARCH\nRUN --mount=type=cache,id=gopherwhale-lint,target=/root/.cache/go-build \\\n"
+        "ARG TARGETARCH\nRUN --mount=type=cache,target=/root/.cache/go-build \\\n"
         "    CGO_ENABLED=0 GOOS=linux GOARCH=$TARGETARCH GOARM=${TARGETVARIANT#v} go build -o /app .\n"
         "FROM scratch\nCOPY --from=build /app /app\n"
     ).replace("ARG TARGETARCH", "ARG TARGETARCH TARGETVARIANT")

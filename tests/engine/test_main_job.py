@@ -27,7 +27,7 @@ from tests.engine import projects
 from tests.engine.conftest import Command, Registry, Testbed
 from tests.engine.projects import Installed, Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 
 Make = Callable[..., Project]
 THREE = projects.PLATFORMS.split(",")
@@ -202,10 +202,10 @@ def test_a_sabotaged_dockerfile_is_named_and_never_published(
 ) -> None:
     """Each way of putting the wrong binary under a platform is found before anything is pushed."""
     old, new, platforms, victim = SABOTAGES[name]
-    project = make(platforms=platforms)
+    project = make(kind="tool", platforms=platforms)
     project.replace("Dockerfile", old, new)
     if "/out/one" in new:
-        one = "    && CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go build -o /out/one .\n"
+        one = "    && CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go build -trimpath -o /out/one .\n"
         project.replace("Dockerfile", 'hello" .\n', f'hello" . \\\n{ALLOWED.format("goarch-by-hand")}{one}')
     project.commit("sabotage")
     built = project.run("invoke", "docker.cross-build")
@@ -229,7 +229,7 @@ def test_a_sabotaged_dockerfile_is_named_and_never_published(
 
 def test_a_change_of_the_sources_downloads_no_module_again(make: Make) -> None:
     """The modules are a layer of their own: BuildKit finds it in its cache."""
-    project = make(platforms="linux/amd64")
+    project = make(kind="tool", platforms="linux/amd64")
     project.good("invoke", "docker.cross-build")
     with (project.folder / "main.go").open("a") as source:
         source.write("\n// A change.\n")
@@ -260,7 +260,7 @@ def test_the_command_that_runs_is_the_one_that_the_plan_shows(
     make: Make, testbed: Testbed, tmp_path: Path
 ) -> None:
     """docker.plan prints what reaches the Docker client, argument for argument."""
-    project = make(platforms="linux/amd64")
+    project = make(kind="tool", platforms="linux/amd64")
     planned = json.loads(project.good("invoke", "docker.plan", "--format", "json"))["commands"]["hello"]
     log, folder = tmp_path / "argv", tmp_path / "bin"
     folder.mkdir()
@@ -279,7 +279,7 @@ def test_the_command_that_runs_is_the_one_that_the_plan_shows(
 
 def test_nox_does_the_same_from_a_script_of_its_own(make: Make, registry: Registry) -> None:
     """Nox makes its environment from the noxfile's header, and the session pushes as the laptop does."""
-    project = make(platforms="linux/amd64,linux/arm64")
+    project = make(kind="tool", platforms="linux/amd64,linux/arm64")
     listed = project.good("nox", "-l")
     assert "docker-push" in listed
     done = project.run("nox", "-s", "docker-push", "--", "--tag", "from-nox")
@@ -299,7 +299,7 @@ def test_the_lists_of_a_baked_repository_read_well(make: Make) -> None:
 
 def test_a_failing_build_leaves_the_old_layout(make: Make) -> None:
     """A compiler's error is exit code 11, shows the compiler's words, and costs nothing that stood."""
-    project = make(platforms="linux/amd64")
+    project = make(kind="tool", platforms="linux/amd64")
     project.good("invoke", "docker.cross-build")
     before = (project.folder / "dist" / "hello" / "index.json").read_bytes()
     with (project.folder / "main.go").open("a") as source:
@@ -315,7 +315,7 @@ def test_a_failing_build_leaves_the_old_layout(make: Make) -> None:
 
 def test_a_dirty_tree_is_not_pushed_unless_allowed(make: Make, registry: Registry) -> None:
     """What is published can be found in git, or says that it cannot."""
-    project = make(platforms="linux/amd64")
+    project = make(kind="tool", platforms="linux/amd64")
     (project.folder / "notes.txt").write_text("x")
     refused = project.run("invoke", "docker.push")
     assert refused.returncode == 2
@@ -330,7 +330,7 @@ def test_an_archive_and_a_registry_are_verified_like_the_layout(
     make: Make, registry: Registry, tmp_path: Path
 ) -> None:
     """One check for every place that an image can be in."""
-    project = make(platforms="linux/amd64,linux/arm64")
+    project = make(kind="tool", platforms="linux/amd64,linux/arm64")
     archive = tmp_path / "image.tar"
     project.good("invoke", "docker.cross-build", "--archive", str(archive))
     project.good("invoke", "docker.push")
@@ -352,7 +352,7 @@ def test_a_registry_that_wants_a_login_gets_docker_s_credentials(
     make: Make, auth_registry: Registry, docker_config: Path
 ) -> None:
     """Without a log-in it is exit code 13 and one hint; with Docker's own log-in the push succeeds."""
-    project = make(platforms="linux/amd64")
+    project = make(kind="tool", platforms="linux/amd64")
     target = ("--repository", f"{auth_registry.address}/acme/hello")
     refused = project.run("invoke", "docker.push", *target, DOCKER_CONFIG=str(docker_config))
     assert refused.returncode == 13

@@ -20,7 +20,7 @@ from tests.engine.guarded import IDENTITY, PASSWORD, USER, Guarded, docker_confi
 from tests.engine.projects import Project
 from tests.engine.watching import watching
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 
 DOCKER = (sys.executable, "-m", "gopherwhale")
 PLATFORMS = ("linux/amd64", "linux/arm64")

@@ -40,7 +40,7 @@ def with_api(testbed: Testbed, go_environment: Mapping[str, str]) -> Iterator[st
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(_SOURCE, folder)
     (folder / "go.mod").write_text(_MODULE)
-    environment = {**go_environment, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "auto"}
+    environment = {**go_environment, "GOFLAGS": "-mod=mod -trimpath", "GOTOOLCHAIN": "auto"}
     built = subprocess.run(
         ["go", "build", "-o", "registry", "."],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False,

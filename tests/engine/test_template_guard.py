@@ -13,7 +13,7 @@ from tests.engine import projects
 from tests.engine.conftest import Testbed
 from tests.engine.projects import Installed, Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 
 _PLATFORMS = ("linux/amd64", "linux/arm64")
 # The mistakes of guard.py's that are of consequence in every Dockerfile, and their codes.

@@ -18,7 +18,7 @@ from tests.engine.projects import Installed, Project
 from tests.engine.rehearsal import Line
 from tests.template.baking import bake
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 
 _PLATFORMS = ("linux/amd64", "linux/arm64")
 # Each registry with a CI, a runner and an engine, so that all of them come to a push.

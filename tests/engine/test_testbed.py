@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import AMBIENT
 from tests.engine.conftest import REPOSITORY, Command, Registry, Testbed
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
 
 _GO = """package main
 
@@ -25,7 +25,8 @@ WORKDIR /src
 COPY main.go .
 ARG TARGETOS TARGETARCH TARGETVARIANT
 RUN --mount=type=cache,target=/root/.cache/go-build \\
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOARM=${TARGETVARIANT#v} go build -o /hello main.go
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOARM=${TARGETVARIANT#v} \\
+    go build -trimpath -o /hello main.go
 FROM scratch
 COPY --from=build /hello /hello
 ENTRYPOINT ["/hello"]

@@ -214,7 +214,7 @@ def images(
     (folder / "go.mod").write_text("module example.invalid/app\n\ngo 1.24\n")
     for name, levels in PROGRAMS.items():
         environment = {**go_environment, "GOOS": "linux", "CGO_ENABLED": "0", **levels}
-        run(["go", "build", "-o", f"bin/{name}/app", "."], folder, environment)
+        run(["go", "build", "-trimpath", "-o", f"bin/{name}/app", "."], folder, environment)
     shutil.copy(folder / "bin/linux/arm/v7/app", folder / "bin/linux/arm/app")
     odd(folder)
     (folder / "ca.crt").write_text("a certificate\n")
