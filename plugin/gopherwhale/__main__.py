@@ -46,6 +46,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
+def script() -> NoReturn:
+    """The console script: `main`, and then no taking apart of all that was imported, which takes 20 to 40 ms.
+
+    What must happen at the end of a run, happens at the end of a block of its own.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            sys.stderr.flush()
+            os._exit(end.code)
+        raise
+    raise AssertionError("main ends by an exit")
+
+
 def _main(words: list[str]) -> int:
     if words[:1] and words[0] in _HELP and len(words) > 1:
         # `gopherwhale --help docker.push`, as invoke has it.
@@ -146,4 +161,4 @@ def _configuration() -> Mapping[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    script()

@@ -187,6 +187,24 @@ def test_a_reader_that_has_had_enough_is_no_error_of_ours() -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.parametrize(("words", "code"), [(["--list"], 0), (["nonsense"], 2)])
+def test_the_script_is_over_when_it_has_said_all(words: list[str], code: int) -> None:
+    """What was imported is not taken apart; every line is out by then, and the exit code is the run's."""
+    lines = ("import atexit", "from gopherwhale.__main__ import script", "atexit.register(print, 'apart')")
+    done = subprocess.run(
+        [sys.executable, "-c", "; ".join((*lines, "script()")), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == code
+    said = done.stdout if code == 0 else done.stderr
+    assert said.endswith("\n")
+    assert "docker.verify-arch" in said or "nonsense" in said
+    assert "apart" not in done.stdout
+
+
 def test_every_command_is_a_nox_session(repository: Path) -> None:
     """register() gives the sessions, and a bare `nox` runs none of them."""
     done = run("nox", "-l")
