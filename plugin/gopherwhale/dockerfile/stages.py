@@ -69,7 +69,12 @@ class Stage:
 
     def may_read(self, name: str, before: int) -> bool:
         """Whether an ARG or ENV of the name stands above a line."""
-        return any(one.name == name and one.by.line < before for one in self.variables)
+        return self._declared.get(name, before) < before
+
+    @functools.cached_property
+    def _declared(self) -> dict[str, int]:
+        """The line of each variable's first ARG or ENV."""
+        return {one.name: one.by.line for one in reversed(self.variables)}
 
     @property
     def platform_of_base(self) -> str:

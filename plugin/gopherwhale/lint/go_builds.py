@@ -23,13 +23,15 @@ _MODULE_LINES: Final = "COPY go.mod go.sum* ./\nRUN go mod download"
 
 def platform(view: View) -> Iterator[Finding]:
     """`target-ignored`, `goarch-by-hand`, `goos-by-hand` and `arm-without-variant`."""
+    told = {build.stage for build in view.builds if "GOARCH" in build.environment}
     by_hand = {value for build in view.builds if (value := _literal(build, "GOARCH"))}
     for build in view.builds:
         if build.by_xx or build.stage in view.chosen:
             continue
         setting = build.environment.get("GOARCH")
         if setting is None:
-            yield from _ignored(view, build)
+            if build.stage not in told:
+                yield from _ignored(view, build)
         elif literal := _literal(build, "GOARCH"):
             # Several by hand are a program for each, from which the final stage chooses.
             if len(by_hand) == 1 and not _is_chosen(build, setting) and not _is_named_for(build, literal):
@@ -67,8 +69,7 @@ def _is_chosen(build: GoBuild, setting: Setting) -> bool:
 
 def _ignored(view: View, build: GoBuild) -> Iterator[Finding]:
     """No GOARCH at all, on the builder's platform, and the image takes what comes out."""
-    others = [other for other in view.builds if other.stage is build.stage and "GOARCH" in other.environment]
-    if not build.stage.on_build_platform or "GOARCH" in build.script.text or others:
+    if not build.stage.on_build_platform or "GOARCH" in build.script.text:
         return
     missing = _TARGET if "GOOS" not in build.environment else "GOARCH=${TARGETARCH} "
     edit = view.replacing(build.script, build.at.offset, build.at.end, f"{missing}{build.at.raw}")

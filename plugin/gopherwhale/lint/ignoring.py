@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -69,7 +70,8 @@ def apply(
 
 def _above(file: Dockerfile, line: int) -> Iterator[int]:
     """The lines of comments right above a line, and above the instruction that it is in."""
-    starts = {line, *(one.line for one in file.instructions if one.line <= line <= one.end)}
+    begun = bisect.bisect_right(file.instructions, line, key=lambda one: one.line)
+    starts = {line, *(one.line for one in file.instructions[max(begun - 1, 0) : begun] if line <= one.end)}
     for start in starts:
         at = start - 1
         while at in file.comments:

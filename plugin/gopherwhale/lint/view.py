@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,8 @@ _ALIASES: Final = {
     **dict.fromkeys(("arm32v5", "arm32v6", "arm32v7", "armv5", "armv6", "armv7", "armhf", "armel"), "arm"),
     "i386": "386",
 }
+# Nobody writes as many; a file of nothing but builds shall not cost a machine's time and memory.
+MOST_BUILDS: Final = 100
 _TESTS: Final = frozenset({"[", "[[", "test"})
 
 
@@ -178,8 +181,9 @@ class View:
 
     @functools.cached_property
     def builds(self) -> list[GoBuild]:
-        """The Go builds of the stages that the image is made of."""
-        return [build for stage in self.used for build in builds_of(stage)]
+        """The Go builds of the stages that the image is made of; of very many, the first."""
+        every = (build for stage in self.used for build in builds_of(stage))
+        return list(itertools.islice(every, MOST_BUILDS))
 
     def is_all(self, value: str) -> bool:
         """Whether every platform that is built is of one architecture, and a value says that one."""
@@ -202,8 +206,13 @@ class View:
 
 def scripts(stage: Stage) -> Iterator[Script]:
     """What the RUNs of a stage give to a shell; nothing where that is no POSIX shell."""
-    for one in stage.instructions:
-        if one.name == "RUN" and _is_posix(stage, one):
+    *below, own = reversed(list(stage.chain))
+    shells = [one for part in below for one in part.instructions if one.name == "SHELL"]
+    posix = _is_posix(shells[-1]) if shells else True
+    for one in own.instructions:
+        if one.name == "SHELL":
+            posix = _is_posix(one)
+        elif one.name == "RUN" and posix:
             yield from scripts_of(one)
 
 
@@ -223,14 +232,8 @@ def scripts_of(one: Instruction) -> Iterator[Script]:
                 yield Script(text=text, start=0, run=one, line=heredoc.line)
 
 
-def _is_posix(stage: Stage, one: Instruction) -> bool:
-    shells = [
-        instruction
-        for part in reversed(list(stage.chain))
-        for instruction in part.instructions
-        if instruction.name == "SHELL" and instruction.line < one.line
-    ]
-    return not shells or (shells[-1].json or [""])[0].rpartition("/")[2] in _SHELLS
+def _is_posix(shell: Instruction) -> bool:
+    return (shell.json or [""])[0].rpartition("/")[2] in _SHELLS
 
 
 def builds_of(stage: Stage) -> Iterator[GoBuild]:

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from gopherwhale.dockerfile.syntax import parse
 from gopherwhale.lint.codes import CODES
 from gopherwhale.lint.findings import Finding
 from gopherwhale.lint.fixing import fix
 from gopherwhale.lint.linter import lint
-from gopherwhale.lint.view import Surroundings
+from gopherwhale.lint.view import MOST_BUILDS, Surroundings, View
 from gopherwhale.platforms import parse_many
 from tasks._lint_examples import EXAMPLES, GOOD, IGNORE, Example
 
@@ -490,3 +491,22 @@ def test_one_architecture_by_hand_stops_no_build_of_that_one(code: str, text: st
     for platforms in ("linux/amd64", "linux/arm64,linux/amd64"):
         ((_, severity),) = lines(code, text, platforms=parse_many([platforms]))
         assert severity == "error"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "RUN " + "go build && " * 2000 + "true\n",
+        "RUN GOARCH=amd64 go build\n" * 2000,
+        "".join(f"ENV A{number}=x\nRUN go build\n" for number in range(2000)),
+        "RUN case $TARGETARCH in " + "a) GOARCH=arm64 go build;; " * 2000 + "esac\n",
+    ],
+    ids=["one run", "many runs", "many variables", "many choices"],
+)
+def test_a_file_of_nothing_but_builds_costs_no_more_than_its_first_hundred(lines: str) -> None:
+    """What stands first is judged as ever; nobody writes more, and nothing grows with the square of it."""
+    start = "FROM --platform=$BUILDPLATFORM golang:1 AS build\nARG TARGETARCH\n"
+    text = f"{start}{lines}FROM scratch\nCOPY --from=build /app /app\nUSER 1\n"
+    view = View(path="Dockerfile", file=parse(text), around=Surroundings())
+    assert len(view.builds) == MOST_BUILDS
+    assert "no-cache-mount" in {one.code for one in found(text)}
