@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gopherwhale import publishing, receipts
+from gopherwhale.access import Access
 from gopherwhale.app.copying import copy
 from gopherwhale.app.listing_tags import show_tags
 from gopherwhale.app.merging import merge
@@ -22,10 +23,13 @@ from gopherwhale.app.pushing import push
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.console import Console
 from gopherwhale.errors import GopherwhaleError, RegistryError, UsageError, VerificationError
+from gopherwhale.oci.documents import OCI_MANIFEST, Descriptor, digest_of, encode
 from gopherwhale.oci.layout import Layout, writing
+from gopherwhale.oci.referrers import add_referrer, fallback_tag
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.oci.transport import Transport
 from gopherwhale.platforms import parse
+from gopherwhale.references import Reference
 from tests.faults.proxy import Fault, Proxy, Reply, proxying
 from tests.faults.proxy import Request as Asked
 from tests.faults.registry import MemoryRegistry, serving
@@ -448,3 +452,62 @@ def test_a_released_tag_is_not_overwritten_by_a_copy(world: World) -> None:
         copy(world.request(), [str(folder), place])
     copy(world.request(overwrite_tags=True), [str(folder), place])
     assert world.memory.tags["acme/hello", "1.2.3"] == Layout(folder).root.digest
+
+
+def refer(world: World, subject: str, kind: str) -> Descriptor:
+    """Put a manifest that refers to a subject, and list it where a registry has no referrers API."""
+    target = Reference(registry=world.proxy.address, repository="acme/hello")
+    empty = Descriptor(media_type="application/vnd.oci.empty.v1+json", digest=digest_of(b"{}"), size=2)
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": kind,
+        "config": empty.to_document(),
+        "layers": [empty.to_document()],
+        "subject": {"mediaType": OCI_MANIFEST, "digest": subject, "size": 7},
+        "annotations": {"made.by": "hand"},
+    }
+    raw = encode(document)
+    entry = Descriptor(media_type=OCI_MANIFEST, digest=digest_of(raw), size=len(raw))
+    with RegistryClient.from_environment({}, Access()) as client:
+        client.put_blob(target, empty, lambda *_: io.BytesIO(b"{}"))
+        client.put_manifest(target.with_digest(entry.digest), raw, OCI_MANIFEST)
+        # As another tool may list it: with neither type nor annotations.
+        add_referrer(client, target, subject, entry)
+    return entry
+
+
+def test_what_refers_to_an_image_is_copied_and_what_refers_to_that(world: World) -> None:
+    """A circle of them ends; each is listed once, as its own document describes it."""
+    digest = tagged(world)
+    sbom = refer(world, digest, "application/spdx+json")
+    signature = refer(world, sbom.digest, "application/vnd.example.signature")
+    with RegistryClient.from_environment({}, Access()) as client:
+        hello = Reference(registry=world.proxy.address, repository="acme/hello")
+        add_referrer(client, hello, signature.digest, sbom)
+    words = [f"{world.proxy.address}/acme/hello:latest", f"{world.proxy.address}/prod/x:1"]
+    for _ in range(2):
+        request = world.request()
+        copy(request, words, referrers=True)
+        assert shown(request)["copies"][0]["referrers"] == 3
+    for subject, entry, kind in (
+        (digest, sbom, "application/spdx+json"),
+        (sbom.digest, signature, "application/vnd.example.signature"),
+    ):
+        listed = world.memory.tags["prod/x", fallback_tag(subject)]
+        (one,) = json.loads(world.memory.manifests["prod/x", listed][1])["manifests"]
+        assert (one["digest"], one["artifactType"]) == (entry.digest, kind)
+        assert one["annotations"] == {"made.by": "hand"}
+        assert world.memory.complete("prod/x", entry.digest)
+
+
+def test_a_tag_of_one_destination_that_is_refused_moves_none(world: World) -> None:
+    """A promotion to two places is in both or in neither."""
+    tagged(world)
+    world.proxy.script = lambda asked: (
+        Fault(reply=Reply(403)) if asked.kind == "PUT tag" and "/b/" in asked.path else None
+    )
+    places = [f"{world.proxy.address}/{name}/x:1" for name in ("a", "b")]
+    with pytest.raises(GopherwhaleError, match="no tag has moved"):
+        copy(world.request(), [f"{world.proxy.address}/acme/hello:latest", *places])
+    assert not [name for name, _ in world.memory.tags if name in ("a/x", "b/x")]
