@@ -45,7 +45,12 @@ class BlobReader(io.RawIOBase):
     Where the connection breaks, the rest is asked for by Range (RFC 9110 section 14.2); a registry that
     answers with the whole blob instead is read past what came before. The end is reached by the right
     number of bytes with the right digest, or it is an error.
+
+    Attributes:
+        checks_digest: Told to readers that would hash the bytes once more.
     """
+
+    checks_digest = True
 
     def __init__(
         self, ask: Callable[[Mapping[str, str]], Answer], target: Reference, descriptor: Descriptor

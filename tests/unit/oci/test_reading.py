@@ -6,11 +6,13 @@ import pytest
 
 from gopherwhale.errors import AuthenticationError, GopherwhaleError, LayoutError, RegistryError
 from gopherwhale.oci.documents import OCI_INDEX, OCI_LAYER, Descriptor, digest_of, encode
+from gopherwhale.oci.layers import read_layer
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.oci.source import check_blob, read_document
 from gopherwhale.references import Reference
 from tests.faults.proxy import Fault, Proxy, Reply, Request, broken_off, flipped, longer, truncated
 from tests.faults.registry import MemoryRegistry
+from tests.unit.oci.images import layer
 
 DATA = bytes(range(256)) * 1024
 BLOB = Descriptor(media_type=OCI_LAYER, digest=digest_of(DATA), size=len(DATA))
@@ -87,6 +89,22 @@ def test_01_a_blob_with_other_bytes_is_an_error(
     assert BLOB.digest in str(caught.value)
     # An answer of half of what is left each time comes to nothing in the end, too.
     assert len(proxy.seen) <= (30 if fault == "broken off" else 6)
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_01_a_layer_that_a_registry_altered_is_no_layer(
+    client: RegistryClient, target: Reference, memory: MemoryRegistry, place: int
+) -> None:
+    """Also where the tar reads well: in a file's content, and in the zeros behind the last member."""
+    plain = bytearray(layer({"etc/motd": b"x" * 512}))
+    good = Descriptor(media_type=OCI_LAYER, digest=digest_of(bytes(plain)), size=len(plain))
+    source = RegistrySource(client, target)
+    memory.blobs["acme/hello", good.digest] = bytes(plain)
+    assert [member.name for member, _ in read_layer(source, good)] == ["etc/motd"]
+    plain[place or plain.index(b"xxx")] ^= 1
+    memory.blobs["acme/hello", good.digest] = bytes(plain)
+    with pytest.raises(RegistryError, match="other bytes than its digest says"):
+        list(read_layer(source, good))
 
 
 @pytest.mark.usefixtures("stocked")
