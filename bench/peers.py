@@ -18,7 +18,8 @@ _TIMEOUT: Final = 1500
 INSTALLED: Final[Mapping[str, str]] = {
     "crane": "github.com/google/go-containerregistry/cmd/crane@latest",
     "ko": "github.com/google/ko@latest",
-    "goreleaser": "github.com/goreleaser/goreleaser/v2@latest",
+    # Later releases want a module that the proxy does not have.
+    "goreleaser": "github.com/goreleaser/goreleaser/v2@v2.8.0",
 }
 
 
