@@ -90,12 +90,21 @@ def test_seconds_and_memory_are_those_of_the_process(tmp_path: Path) -> None:
     assert 50_000_000 < measured.peak_bytes < 150_000_000
 
 
-def test_commands_side_by_side_take_the_time_of_the_longest(tmp_path: Path) -> None:
-    """The bare `go build` of two platforms is what a careful person would type: both at once."""
-    both = [python("import time; time.sleep(0.3)", tmp_path)] * 2
-    together, in_turn = run(both, side_by_side=True), run(both)
-    assert in_turn.seconds >= 0.6
-    assert together.seconds < in_turn.seconds
+def test_commands_side_by_side_run_at_once(tmp_path: Path) -> None:
+    """The bare `go build` of two platforms is what a careful person would type: each meets the other."""
+    meeting = "import pathlib, time; pathlib.Path('{}').touch(); end = time.monotonic() + {}\n"
+    waiting = (
+        "while not pathlib.Path('{}').exists(): assert time.monotonic() < end, 'alone'; time.sleep(0.01)"
+    )
+    assert run(
+        [
+            python(f"{meeting}{waiting}".format(*names), tmp_path)
+            for names in (("a", 30, "b"), ("b", 30, "a"))
+        ],
+        side_by_side=True,
+    ).seconds
+    with pytest.raises(Failed, match="alone"):
+        run([python(f"{meeting}{waiting}".format(*names), tmp_path) for names in (("c", 0.1, "d"),) * 2])
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
