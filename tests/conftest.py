@@ -37,7 +37,7 @@ _DROPPED: Final = {
 # The modules that take longest, those first that every other waits for least: a worker that began one of them
 # when all else is done would work alone for minutes.
 _LONGEST: Final = (
-    *("template_rehearsal", "template_go", "main_job", "adopted", "go_engine", "push_registry", "referrers"),
+    *("template_rehearsal", "main_job", "template_go", "adopted", "go_engine", "push_registry", "referrers"),
     *("go_ports", "lint_builds", "go_engine_demo", "installed", "go_engine_faults", "buildx_settings"),
     *("push_kills", "template_guard", "verify_images", "promotion", "go_engine_bases", "go_engine_repeats"),
 )
