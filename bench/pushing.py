@@ -72,7 +72,7 @@ def _contenders(
 
     def ours(place: str) -> Command:
         arguments = ("docker.push", "--layout", "image", "--tag", "bench", "--repository", place)
-        return bench.ours(*arguments, folder=folder)
+        return bench.ours(*arguments, folder=folder, XDG_CACHE_HOME=str(bench.scratch("cache")))
 
     def crane(place: str) -> Command:
         return bench.peer("crane", "push", "--insecure", "--index", "image", f"{place}:bench", folder=folder)
