@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +225,21 @@ def test_a_policy_that_cannot_be_meant_is_refused(tmp_path: Path, old: str, new:
     write(tmp_path, POLICY.replace("arm/v7", "linux/arm/v7").replace(old, new))
     with pytest.raises(UsageError, match=re.escape(told)):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("before", ["", "0"])
+def test_nobody_s_plugins_see_the_settings(tmp_path: Path, before: str) -> None:
+    """Pydantic goes through no metadata of what is installed, and the environment is as it was afterwards."""
+    (tmp_path / "go.mod").write_text("module example.invalid/hello\n")
+    code = (
+        "import os; from pathlib import Path; from pydantic.plugin import _loader\n"
+        "def refused(**_): raise SystemExit('looked for plugins')\n"
+        "_loader.entry_points = refused; before = dict(os.environ)\n"
+        "from gopherwhale import settings; settings.load(Path.cwd()); assert dict(os.environ) == before\n"
+    )
+    environment = {**os.environ, "PYDANTIC_DISABLE_PLUGINS": before} if before else dict(os.environ)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
