@@ -15,6 +15,7 @@ from gopherwhale.app.linting import refuse_unless_clean
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.console import Console
 from gopherwhale.errors import VerificationError
+from gopherwhale.oci.transport import Transport
 from tasks._lint_examples import GOOD
 from tests.tasks.test_front_ends import call, repository
 
@@ -287,8 +288,12 @@ def test_a_file_that_is_no_text_is_not_written(project: Path, capsys: pytest.Cap
     assert (project / "Dockerfile").read_bytes() == raw
 
 
-def test_a_registry_that_does_not_answer_is_told(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_registry_that_does_not_answer_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """--online asks; where nobody answers the finding stays a notice, and a line says why."""
+    # It asks five times, and waits in between.
+    monkeypatch.setattr(Transport, "_pause", lambda *_: None)
     digest = f"sha256:{'0' * 64}"
     (project / "Dockerfile").write_text(
         GOOD.replace("gcr.io", "127.0.0.1:1").replace("nonroot", f"nonroot@{digest}")
