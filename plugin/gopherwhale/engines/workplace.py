@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gopherwhale.errors import UsageError
+from gopherwhale.oci.files import PARTIAL
 from gopherwhale.plan import ImagePlan
 
 TEMPORARY: Final = "tmp"
@@ -39,6 +40,8 @@ def working(image: ImagePlan, say: Callable[[str], None]) -> Iterator[tuple[Path
         try:
             # What a killed run left goes first.
             shutil.rmtree(temporary, ignore_errors=True)
+            for leftover in folder.glob(f"{PARTIAL}*"):
+                leftover.unlink(missing_ok=True)
             temporary.mkdir()
             yield folder, lock.fileno()
         finally:

@@ -226,6 +226,17 @@ def test_a_local_build_shares_the_binaries(bench: Bench) -> None:
     assert f"{bench.root}/dist/.go/linux-amd64/" in command
 
 
+def test_what_a_killed_build_left_in_its_folder_goes_with_the_next_one(bench: Bench) -> None:
+    """A list of layers that was half written, and Go's temporary files."""
+    bench.build()
+    folder = bench.root / "dist" / ".go"
+    (folder / ".partial-x").write_text("half")
+    (folder / "tmp" / "go-build1").mkdir(parents=True)
+    bench.build()
+    assert not list(folder.glob(".partial-*"))
+    assert not (folder / "tmp").exists()
+
+
 def test_a_folder_that_cannot_be_written_is_our_error(bench: Bench) -> None:
     """A file where a folder must be ends in one line, not in a traceback."""
     (bench.root / "dist").mkdir()
