@@ -16,8 +16,9 @@ from bench.workbench import Workbench
 _DATE: Final = 1_700_000_000
 _PLATFORMS: Final = "linux/amd64,linux/arm64"
 _OURS, _PLAIN = "gopherwhale: docker.push", "docker buildx build --push"
-# What plain buildx must be told for layers that are the same from the same commit, as ours are.
-_DATED: Final = "the same, with the commit's times"
+# What it takes elsewhere to push layers that are the same from the same commit, as ours are: Docker's own
+# builder cannot push them with a date (`"rewrite-timestamp" conflicts with "unpack"`).
+_DATED: Final = "buildx to a layout with dates, skopeo copy"
 
 
 def comparisons(bench: Workbench) -> Iterator[Comparison]:
@@ -49,17 +50,25 @@ def _plain(bench: Workbench, name: str, who: str, *, changed: bool) -> Contender
     label = "dated" if who == _DATED else "plain"
     repository = f"{bench.registry}/{name}/{label}"
     root = _project(bench, f"{name}-{label}", repository)
-    how: tuple[str, ...] = ("--push", "--tag", f"{repository}:bench")
+    build = ("docker", "buildx", "build", "--platform", _PLATFORMS)
+    arguments = ("--build-arg", f"GO_VERSION={_go_version(bench)}", ".")
     if who == _DATED:
-        output = f"type=image,name={repository}:bench,push=true,rewrite-timestamp=true,unpack=false"
-        how = ("--output", output, "--build-arg", f"SOURCE_DATE_EPOCH={_DATE}")
-    command = bench.command(
-        *("docker", "buildx", "build", "--platform", _PLATFORMS, *how),
-        *("--build-arg", f"GO_VERSION={_go_version(bench)}", "."),
-        folder=root,
-    )
+        # Not in the context, which must stay what it was.
+        layout = bench.scratch(f"{name}-dated-out") / "layout"
+        output = f"type=oci,tar=false,dest={layout},rewrite-timestamp=true"
+        dated = ("--output", output, "--provenance=false", "--build-arg", f"SOURCE_DATE_EPOCH={_DATE}")
+        commands = [
+            bench.command(*build, *dated, *arguments, folder=root),
+            bench.peer(
+                *("skopeo", "copy", "--all", "--dest-tls-verify=false", f"oci:{layout}"),
+                f"docker://{repository}:bench",
+                folder=root,
+            ),
+        ]
+    else:
+        commands = [bench.command(*build, "--push", "--tag", f"{repository}:bench", *arguments, folder=root)]
     before, check = _change(root, label, changed=changed), _pushed(repository)
-    return Contender(name=who, commands=[command], before=before, check=check)
+    return Contender(name=who, commands=commands, before=before, check=check)
 
 
 def _project(bench: Workbench, name: str, repository: str) -> Path:

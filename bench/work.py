@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -14,6 +15,7 @@ from tasks.demo import bake
 
 REAL: Final = "github.com/google/ko"
 REAL_VERSION: Final = "v0.18.1"
+_RUN: Final = os.urandom(6).hex()
 _IDENTITY: Final = ("-c", "user.name=bench", "-c", "user.email=bench@example.invalid")
 _SETTINGS: Final = 'repository = "{repository}"\nplatforms = [{platforms}]\n'
 _MAIN: Final = """\
@@ -135,13 +137,14 @@ def touch(file: Path, text: str) -> None:
 
     Args:
         file: A Go source.
-        text: What the line shall hold; another at each call.
+        text: What the line shall hold; another at each call of a run.
 
     Raises:
         Failed: The file cannot be changed.
     """
-    # A variable that is read when the program starts: the linker can leave out neither.
-    line = f'var benchRound = "{text}"; func init() {{ print(benchRound[:0]) }}'
+    # A variable that is read when the program starts: the linker can leave out neither. No run's text is
+    # another's, or BuildKit would know the sources of an earlier run.
+    line = f'var benchRound = "{text} of {_RUN}"; func init() {{ print(benchRound[:0]) }}'
     try:
         kept = [one for one in file.read_text().splitlines() if not one.startswith("var benchRound")]
         file.write_text("\n".join([*kept, line]) + "\n")
