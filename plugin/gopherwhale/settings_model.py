@@ -42,8 +42,8 @@ LDFLAGS: Final = (
 class _Table(BaseModel):
     """What all tables are: nothing changes once it is read, and no key is unknown.
 
-    A table's reader is made when it is first needed: with `Settings`, in whose reader it is contained. Made
-    one by one, at import, they would cost every run 80 ms more.
+    A table's reader is made when it is first needed: with `Settings`, in whose reader it is contained, and
+    not once more by itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from python_on_whales import DockerClient, DockerException
 
@@ -27,6 +27,10 @@ from gopherwhale.oci.layout import Layout, LayoutWriter
 from gopherwhale.pipeline import Built, Meanwhile, PlatformWork, Say
 from gopherwhale.plan import ImagePlan
 from gopherwhale.references import DOCKER_HUB
+
+if TYPE_CHECKING:
+    # The package does not offer it at its top.
+    from python_on_whales.components.system.models import SystemInfo
 
 OWN_BUILDER: Final = "gopherwhale"
 _QUERY_TIMEOUT: Final = 60
@@ -58,20 +62,7 @@ class BuildxEngine:
         Raises:
             MissingToolError: No client, no buildx, or no engine that answers; it says which.
         """
-        try:
-            info = self._client(_QUERY_TIMEOUT).system.info()
-        except DockerException as error:
-            raise MissingToolError(
-                f"Docker does not answer: {_reason(error)}", hint="start it, or set DOCKER_HOST"
-            ) from None
-        if not info.server_version:
-            raise MissingToolError(
-                "the Docker client has no engine behind it", hint="start Docker, or set DOCKER_HOST"
-            )
-        plugins = info.client_info.plugins if info.client_info else None
-        if plugins is not None and not any(plugin.name == "buildx" for plugin in plugins):
-            raise MissingToolError("Docker has no buildx", hint="install the docker-buildx plugin")
-        return str(info.server_version)
+        return str(self._info().server_version)
 
     def build(self, image: ImagePlan, writer: LayoutWriter, say: Say, meanwhile: Meanwhile) -> Built:
         """Build every platform of an image and move the blobs into its layout.
@@ -173,8 +164,7 @@ class BuildxEngine:
         except BuildError:
             if progress.steps:
                 raise
-            self.check()
-            other = self._builder(builder)
+            other = self._builder(builder, self._info())
             if other == builder:
                 raise
             say(f"{image.name}: built with the builder {other} (the setting `builder` saves this attempt)")
@@ -200,13 +190,30 @@ class BuildxEngine:
             cause = progress.errors[-1] if progress.errors else _reason(error)
             raise BuildError(f"docker buildx could not build {image.name}: {cause[:_MAX_ERROR]}") from None
 
-    def _builder(self, wanted: str) -> str:
+    def _info(self) -> SystemInfo:
+        """What Docker says of its engine and client; errors as of `check`."""
+        try:
+            info = self._client(_QUERY_TIMEOUT).system.info()
+        except DockerException as error:
+            raise MissingToolError(
+                f"Docker does not answer: {_reason(error)}", hint="start it, or set DOCKER_HOST"
+            ) from None
+        if not info.server_version:
+            raise MissingToolError(
+                "the Docker client has no engine behind it", hint="start Docker, or set DOCKER_HOST"
+            )
+        plugins = info.client_info.plugins if info.client_info else None
+        if plugins is not None and not any(plugin.name == "buildx" for plugin in plugins):
+            raise MissingToolError("Docker has no buildx", hint="install the docker-buildx plugin")
+        return info
+
+    def _builder(self, wanted: str, info: SystemInfo) -> str:
         """The builder to use: the one that is wanted, if it can export a layout."""
         client = self._client(_QUERY_TIMEOUT)
         try:
             if client.buildx.inspect(wanted or None).driver != "docker":
                 return wanted
-            status = [tuple(pair) for pair in client.system.info().driver_status or ()]
+            status = [tuple(pair) for pair in info.driver_status or ()]
             if ("driver-type", _SNAPSHOTTER) in status:
                 return wanted
             if not wanted and any(builder.name == OWN_BUILDER for builder in client.buildx.list()):
