@@ -207,8 +207,9 @@ def base(files: Path, testbed: Testbed, skopeo: Command) -> tuple[str, str]:
     common = ["docker", "buildx", "build", "--quiet", "--provenance=false", "-f", "base.Dockerfile"]
     platforms = f"{BOTH},linux/arm/v6"
     for tag, built in (("1", platforms), ("1-amd64", "linux/amd64")):
-        command = [*common, "--platform", built, "--output", f"type=registry,name={name}:{tag}", "."]
-        run(command, files, testbed.environment())
+        output = f"--output=type=oci,tar=false,dest=layout/{tag}"
+        run([*common, f"--platform={built}", output, "."], files, testbed.environment())
+        publish(skopeo, files / "layout" / tag, f"{name}:{tag}")
     index = json.loads(skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{name}:1"))
     digests = [
         entry["digest"] for entry in index["manifests"] if entry["platform"]["architecture"] == "amd64"
@@ -252,6 +253,16 @@ def built(files: Path, base: tuple[str, str], server: str, testbed: Testbed) -> 
         bake = ["docker", "buildx", "bake", "--file", "docker-bake.json", *names[at : at + _AT_ONCE]]
         run(bake, files, testbed.environment())
     return Built(folder=files, words=words)
+
+
+def publish(skopeo: Command, layout: Path, *references: str) -> None:
+    """Copy a layout to the registry.
+
+    BuildKit in Docker's engine pushes one tag several times side by side (`--output type=registry`). Where it
+    asks for the tag while it also writes it, the registry finds an empty file and answers 500, now and then.
+    """
+    for reference in references:
+        skopeo("copy", "--all", "--dest-tls-verify=false", f"oci:{layout}", f"docker://{reference}")
 
 
 def run(command: list[str], folder: Path, environment: Mapping[str, str]) -> str:

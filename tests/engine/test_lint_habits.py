@@ -22,7 +22,7 @@ from gopherwhale.oci.layout import Layout, walk
 from gopherwhale.verify.codes import Severity
 from gopherwhale.verify.image import Wanted, verify_image
 from tests.engine.conftest import Command, Testbed
-from tests.engine.test_lint_builds import base, files, run
+from tests.engine.test_lint_builds import base, files, publish, run
 
 __all__ = ["base", "files"]
 
@@ -155,7 +155,9 @@ def test_modules_that_are_not_apart_are_downloaded_again(
         assert sum(f"go: downloading {_MODULE}" in line for line in said) == downloads
 
 
-def test_latest_is_another_image_tomorrow(base: tuple[str, str], tmp_path: Path, testbed: Testbed) -> None:
+def test_latest_is_another_image_tomorrow(
+    base: tuple[str, str], skopeo: Command, tmp_path: Path, testbed: Testbed
+) -> None:
     """The same Dockerfile gives other files when somebody moved `latest`; a version is what it was."""
     name = base[0].replace("lint-base", "lint-latest")
     bad = f"FROM {name}\nUSER 1\n"
@@ -164,7 +166,8 @@ def test_latest_is_another_image_tomorrow(base: tuple[str, str], tmp_path: Path,
     for day in ("monday", "tuesday"):
         write(tmp_path, {"Dockerfile": "FROM scratch\nCOPY day.txt /\n", "day.txt": day})
         tags = [f"{name}:{tag}" for tag in ("latest", *(("1",) if day == "monday" else ()))]
-        build(tmp_path, testbed, output=f'type=registry,"name={",".join(tags)}"')
+        build(tmp_path, testbed, output=f"type=oci,tar=false,dest=base-{day}")
+        publish(skopeo, tmp_path / f"base-{day}", *tags)
         for version in ("", ":1"):
             (tmp_path / "Dockerfile").write_text(bad.replace(name, f"{name}{version}"))
             build(tmp_path, testbed, "--no-cache", output=f"type=oci,tar=false,dest={day}{version[1:]}")
