@@ -111,14 +111,20 @@ def settings_page() -> str:
 def _table(model: Any, left_out: set[str]) -> Iterator[str]:
     yield "| key | default | what it is |"
     yield "|---|---|---|"
-    for name, field in model.model_fields.items():
-        if name not in left_out:
-            default = _shown(field.get_default(call_default_factory=True))
-            yield f"| `{name}` | {default} | {field.description} |"
+    from msgspec import NODEFAULT, Meta  # noqa: PLC0415 -- as above
+    from msgspec.structs import fields  # noqa: PLC0415 -- as above
+
+    for field in fields(model):
+        told = [
+            part.description for part in getattr(field.type, "__metadata__", ()) if isinstance(part, Meta)
+        ]
+        if told and field.name not in left_out:
+            default = _shown("" if field.default is NODEFAULT else field.default)
+            yield f"| `{field.name}` | {default} | {' '.join(filter(None, told))} |"
 
 
 def _shown(value: Any) -> str:
-    if value in ("", (), {}, None) or repr(value) == "PydanticUndefined":
+    if value in ("", ()):
         return ""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -6,14 +6,13 @@ The later of the four wins, key by key. Everything is checked here, once; behind
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError  # noqa: TID251 -- settings_model.py is the other one
+from msgspec import Struct  # noqa: TID251 -- for settings_model.py
 
 from gopherwhale import references
 from gopherwhale.errors import UsageError
@@ -27,6 +26,7 @@ from gopherwhale.settings_model import (
     Settings,
     VerifySettings,
 )
+from gopherwhale.settings_reading import UnusableError, keys, read
 
 __all__ = [
     "FILE_NAME",
@@ -51,32 +51,14 @@ _RESERVED: Final = re.compile(
 )
 
 # Tables of an image's settings that are joined key by key; in a variable, their name is a prefix.
-_TABLES: Final[Mapping[str, type[BaseModel]]] = {
+_TABLES: Final[Mapping[str, type[Struct]]] = {
     "go": GoSettings,
     "lint": LintSettings,
     "verify": VerifySettings,
 }
-_NO_PLUGINS: Final = "PYDANTIC_DISABLE_PLUGINS"
-_IMAGE_KEYS: Final = tuple(ImageSettings.model_fields)
-_REPOSITORY_KEYS: Final = tuple(name for name in Settings.model_fields if name not in {"root", "images"})
+_IMAGE_KEYS: Final = keys(ImageSettings)
+_REPOSITORY_KEYS: Final = tuple(name for name in keys(Settings) if name not in {"root", "images"})
 KEYS: Final = (*_IMAGE_KEYS, *_REPOSITORY_KEYS)
-
-
-@contextlib.contextmanager
-def _without_plugins() -> Iterator[None]:
-    """Let pydantic look for no plugins of its own among all that is installed: it takes 20 ms at each start.
-
-    https://docs.pydantic.dev/latest/concepts/plugins/ names the variable.
-    """
-    kept = os.environ.get(_NO_PLUGINS)
-    os.environ[_NO_PLUGINS] = "1"
-    try:
-        yield
-    finally:
-        if kept is None:
-            del os.environ[_NO_PLUGINS]
-        else:
-            os.environ[_NO_PLUGINS] = kept
 
 
 def load(
@@ -122,11 +104,28 @@ def load(
     if not per_image:
         per_image = {_default_name(root, merged): {k: v for k, v in merged.items() if k in _IMAGE_KEYS}}
     values = {key: value for key, value in merged.items() if key in _REPOSITORY_KEYS}
+    images = {name: _image(name, image, origin) for name, image in per_image.items()}
     try:
-        with _without_plugins():
-            return Settings.model_validate({**values, "root": root, "images": per_image})
-    except ValidationError as error:
-        raise _explain(error, origin) from None
+        return read(Settings, {**values, "root": root, "images": images})
+    except UnusableError as error:
+        raise _explain(error, origin.get(_key(error), FILE_NAME)) from None
+
+
+def _image(name: str, given: Mapping[str, Any], origin: Mapping[str, str]) -> ImageSettings:
+    try:
+        return read(ImageSettings, given)
+    except UnusableError as error:
+        key = _key(error)
+        where = origin.get(f"images.{name}.{key}") or origin.get(key, FILE_NAME)
+        raise _explain(error, where) from None
+
+
+def _key(error: UnusableError) -> str:
+    return re.split(r"[.\[]", error.path, maxsplit=1)[0]
+
+
+def _explain(error: UnusableError, where: str) -> UsageError:
+    return UsageError(f"{where}: {error.path}: {error.problem}")
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -181,7 +180,7 @@ def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], where: str) 
     for name, model in _TABLES.items():
         table = given.get(name) if name in known else None
         if isinstance(table, Mapping):
-            _refuse_unknown(table, tuple(model.model_fields), f"{where}, [{name}]")
+            _refuse_unknown(table, keys(model), f"{where}, [{name}]")
     for key in given:
         if key not in known:
             close = closest(key, known, likeness=0.5)
@@ -199,22 +198,10 @@ def _default_name(root: Path, merged: Mapping[str, Any]) -> str:
     return name if references.is_tag(name) else "image"
 
 
-def _explain(error: ValidationError, origin: Mapping[str, str]) -> UsageError:
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
-    if len(path) > 2 and path[0] == "images":  # noqa: PLR2004 -- images, NAME, key
-        where = origin.get(".".join(path[:3])) or origin.get(path[2], FILE_NAME)
-        path = path[2:]
-    else:
-        where = origin.get(path[0], FILE_NAME)
-    message = first["msg"].removeprefix("Value error, ")
-    return UsageError(f"{where}: {'.'.join(path)}: {message[0].lower()}{message[1:]}")
-
-
 def plain(value: Any, convert: Callable[[Any], Any] = str) -> Any:
     """Turn settings into what JSON can hold: platforms and paths as strings, tuples as lists."""
-    if isinstance(value, BaseModel):
-        return {name: plain(getattr(value, name), convert) for name in type(value).model_fields}
+    if isinstance(value, Struct):
+        return {name: plain(getattr(value, name), convert) for name in keys(type(value))}
     if isinstance(value, Mapping):
         return {name: plain(item, convert) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
-
-from pydantic import AfterValidator, BeforeValidator, InstanceOf  # noqa: TID251 -- for settings_model.py
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from gopherwhale import platforms, references
 from gopherwhale.errors import UsageError
@@ -21,6 +20,19 @@ from gopherwhale.verify.codes import CODES, Code  # noqa: TID251
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 _OWN_VARIABLES: Final = frozenset({"CGO_ENABLED", "GOARCH", "GOFLAGS", "GOOS"})
+_YES_OR_NO: Final = {"yes": True, "on": True, "no": False, "off": False}
+
+
+@dataclass(frozen=True)
+class Read:
+    """A step of reading a setting, taken before its type is checked; each takes the result of the one before.
+
+    Attributes:
+        step: Takes whatever a file, a variable or a flag held, and returns as it is what is no business of
+            its own; raises `ValueError` with what is wrong, which is told with the setting's place.
+    """
+
+    step: Callable[[Any], Any]
 
 
 def _lines(value: object) -> object:
@@ -52,12 +64,12 @@ def _table(value: object) -> object:
 
 def _string(value: object) -> object:
     if isinstance(value, float):
-        raise ValueError(f"{value} is a number, and 1.20 would read as 1.2: put it in quotes")  # noqa: TRY004 -- pydantic reports ValueError
+        raise ValueError(f"{value} is a number, and 1.20 would read as 1.2: put it in quotes")  # noqa: TRY004 -- as of `Read`
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _checked(parse: Callable[[Argument], Result], value: Argument) -> Result:
-    """Run a parser of ours so that pydantic can add which setting it was."""
+    """Run a parser of ours; who calls a `Read` adds which setting it was."""
     try:
         return parse(value)
     except UsageError as error:
@@ -66,9 +78,13 @@ def _checked(parse: Callable[[Argument], Result], value: Argument) -> Result:
 
 def _platforms(value: object) -> object:
     words = [value] if isinstance(value, str) else value
-    if isinstance(words, (list, tuple)) and all(isinstance(word, str) for word in words):
-        return _checked(platforms.parse_many, words)
-    return value
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        raise ValueError("write a list of platforms or presets, as linux/arm64")
+    return _checked(platforms.parse_many, words)
+
+
+def _flag(value: object) -> object:
+    return _YES_OR_NO.get(value.lower(), value) if isinstance(value, str) else value
 
 
 def _repository(value: str) -> str:
@@ -91,11 +107,15 @@ def _below(value: str) -> str:
     return value
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Lines = Annotated[tuple[str, ...], BeforeValidator(_lines)]
-Table = Annotated[dict[str, str], BeforeValidator(_table)]
-Platforms = Annotated[tuple[InstanceOf[platforms.Platform], ...], BeforeValidator(_platforms)]
-Inside = Annotated[str, AfterValidator(_below)]
+def _text(check: Callable[[str], str]) -> Read:
+    """A check of text; what is none is refused by its type."""
+    return Read(lambda value: check(value) if isinstance(value, str) else value)
+
+
+def _each(step: Read) -> Read:
+    return Read(
+        lambda value: [step.step(item) for item in value] if isinstance(value, (list, tuple)) else value
+    )
 
 
 def _matching(pattern: str, advice: str) -> Callable[[str], str]:
@@ -107,17 +127,27 @@ def _matching(pattern: str, advice: str) -> Callable[[str], str]:
     return check
 
 
-def _build_env(value: dict[str, str]) -> dict[str, str]:
-    if taken := sorted(_OWN_VARIABLES & value.keys()):
+def _one_of(*names: str) -> Read:
+    def check(value: object) -> object:
+        if value not in names:
+            raise ValueError(f"{str(value)[:80]!r} is none of {', '.join(names)}")
+        return value
+
+    return Read(check)
+
+
+def _build_env(value: object) -> object:
+    table = _table(value)
+    if isinstance(table, dict) and (taken := sorted(_OWN_VARIABLES & table.keys())):
         raise ValueError(f"the platform and the setting `flags` decide {taken[0]}")
-    return value
+    return table
 
 
 def _by_platform(value: object) -> object:
     """Tables by platform, each name in its normal form: `arm64` and `linux/arm64/v8` are one."""
     if not isinstance(value, Mapping):
         raise ValueError('write a table for each platform, as [go.platform_env."linux/arm64"]')  # noqa: TRY004
-    return {str(_checked(platforms.parse, str(name))): table for name, table in value.items()}
+    return {str(_checked(platforms.parse, str(name))): _build_env(table) for name, table in value.items()}
 
 
 def _finding_code(codes: Mapping[str, Code], value: str) -> str:
@@ -131,20 +161,30 @@ def _finding_code(codes: Mapping[str, Code], value: str) -> str:
     return value
 
 
-Absolute = Annotated[str, AfterValidator(_matching(r"/[^\x00\n]*", "write a path from the image's root"))]
-Port = Annotated[
-    str, AfterValidator(_matching(r"\d{1,5}(/(tcp|udp|sctp))?", "write a port, as 8080 or 53/udp"))
-]
-User = Annotated[str, AfterValidator(_matching(r"\d{1,10}(:\d{1,10})?", "write numbers, as 65532:65532"))]
-Mode = Annotated[str, AfterValidator(_matching(r"0?[0-7]{3,4}", "write it in octal, as 0640"))]
-Ports = Annotated[tuple[Port, ...], BeforeValidator(_words)]
-BuildEnvironment = Annotated[Table, AfterValidator(_build_env)]
-FindingCode = Annotated[str, AfterValidator(functools.partial(_finding_code, CODES))]
-LintCode = Annotated[str, AfterValidator(functools.partial(_finding_code, LINT_CODES))]
-OnePlatform = Annotated[
-    str, AfterValidator(lambda value: str(_checked(platforms.parse, value)) if value else "")
-]
-PlatformEnvironment = Annotated[dict[str, BuildEnvironment], BeforeValidator(_by_platform)]
-Base = Annotated[str, AfterValidator(_base)]
-Repository = Annotated[str, AfterValidator(_repository)]
-Repositories = Annotated[tuple[Repository, ...], BeforeValidator(_words)]
+def _platform(value: str) -> str:
+    return str(_checked(platforms.parse, value)) if value else ""
+
+
+_PORT: Final = _text(_matching(r"\d{1,5}(/(tcp|udp|sctp))?", "write a port, as 8080 or 53/udp"))
+
+Flag = Annotated[bool, Read(_flag)]
+Words = Annotated[tuple[str, ...], Read(_words)]
+Lines = Annotated[tuple[str, ...], Read(_lines)]
+Table = Annotated[dict[str, str], Read(_table)]
+Platforms = Annotated[tuple[platforms.Platform, ...], Read(_platforms)]
+OnePlatform = Annotated[str, _text(_platform)]
+Inside = Annotated[str, _text(_below)]
+Absolute = Annotated[str, _text(_matching(r"/[^\x00\n]*", "write a path from the image's root"))]
+Ports = Annotated[tuple[str, ...], Read(_words), _each(_PORT)]
+User = Annotated[str, _text(_matching(r"\d{1,10}(:\d{1,10})?", "write numbers, as 65532:65532"))]
+Mode = Annotated[str, _text(_matching(r"0?[0-7]{3,4}", "write it in octal, as 0640"))]
+BuildEnvironment = Annotated[dict[str, str], Read(_build_env)]
+PlatformEnvironment = Annotated[dict[str, dict[str, str]], Read(_by_platform)]
+FindingCode = Annotated[str, _text(functools.partial(_finding_code, CODES))]
+LintCode = Annotated[str, _text(functools.partial(_finding_code, LINT_CODES))]
+Severity = Annotated[str, _one_of("error", "warning", "notice", "allowed")]
+EngineName = Annotated[str, _one_of("auto", "buildx", "go")]
+Compression = Annotated[Literal["gzip", "zstd"], _one_of("gzip", "zstd")]
+Base = Annotated[str, _text(_base)]
+Repository = Annotated[str, _text(_repository)]
+Repositories = Annotated[tuple[str, ...], Read(_words), _each(_text(_repository))]

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +83,13 @@ def test_several_images_take_what_they_do_not_say_from_the_top(tmp_path: Path) -
         ('engine = "podman"', "gopherwhale.toml: engine", "buildx"),
         ('dockerfile = "/etc/passwd"', "gopherwhale.toml: dockerfile", "inside"),
         ('context = "../other"', "gopherwhale.toml: context", "inside"),
-        ("timeout = 0", "gopherwhale.toml: timeout", "greater"),
+        ("timeout = 0", "gopherwhale.toml: timeout", ">= 1"),
         ("provenance = 3", "gopherwhale.toml: provenance", "bool"),
+        ('provenance = "perhaps"', "gopherwhale.toml: provenance", "bool"),
+        ('platforms = [{os = "linux", architecture = "x"}]', "gopherwhale.toml: platforms", "linux/arm64"),
+        ('[go]\ngiven = ["user"]', "[go]: unknown setting 'given'", "known"),
+        ("[go]\nexpose = [80]", "gopherwhale.toml: go.expose[0]", "str"),
+        ('[go.platform_env."linux/arm64"]\nGOARCH = "amd64"', "gopherwhale.toml: go.platform_env", "decide"),
         ("images = 3", "images", "[images.NAME]"),
         ('[images."../x"]', "cannot name an image", "letters"),
         ("a = = 3", "not sound TOML", "line 1"),
@@ -131,6 +133,8 @@ def test_lists_and_tables_can_be_given_as_text(tmp_path: Path) -> None:
     assert image.cache_from == ("type=gha,scope=a", "type=registry,ref=acme/cache")
     assert image.build_args == {"A": "1", "B": "x=y,z"}
     assert image.provenance is True
+    for text, truth in (("yes", True), ("Off", False), ("0", False), ("1", True)):
+        assert only_image(load(tmp_path, environment={"GOPHERWHALE_SBOM": text})).sbom is truth
     assert image.tags == ("a", "b")
 
 
@@ -215,7 +219,7 @@ def test_a_policy_is_read_with_its_platform_in_normal_form(tmp_path: Path) -> No
         ("allowed", "ignore", "severity"),
         ("arm/v7", "arm/v9", "platform"),
         ('reason = "serves both"', 'reason = ""', "reason"),
-        ('reason = "serves both"', "", "reason: field required"),
+        ('reason = "serves both"', "", "verify.policy[0].reason: it is missing"),
         ("code =", "cod =", "cod"),
         ("all =", "al =", "did you mean 'all'?"),
     ],
@@ -225,21 +229,3 @@ def test_a_policy_that_cannot_be_meant_is_refused(tmp_path: Path, old: str, new:
     write(tmp_path, POLICY.replace("arm/v7", "linux/arm/v7").replace(old, new))
     with pytest.raises(UsageError, match=re.escape(told)):
         load(tmp_path)
-
-
-@pytest.mark.parametrize("before", ["", "0"])
-def test_nobody_s_plugins_see_the_settings(tmp_path: Path, before: str) -> None:
-    """Pydantic goes through no metadata of what is installed, and the environment is as it was afterwards."""
-    (tmp_path / "go.mod").write_text("module example.invalid/hello\n")
-    code = (
-        "import os; from pathlib import Path; from pydantic.plugin import _loader\n"
-        "def refused(**_): raise SystemExit('looked for plugins')\n"
-        "_loader.entry_points = refused; before = dict(os.environ)\n"
-        "from gopherwhale import settings; settings.load(Path.cwd()); assert dict(os.environ) == before\n"
-    )
-    environment = {**os.environ, "PYDANTIC_DISABLE_PLUGINS": before} if before else dict(os.environ)
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (0, "")

@@ -104,7 +104,7 @@ def read(image: ImagePlan) -> Recipe:
             ports=ports,
             stop_signal=settings.stop_signal,
             labels=image.labels,
-            given=frozenset(_MEMBERS[name] for name in settings.model_fields_set & _MEMBERS.keys()),
+            given=frozenset(_MEMBERS[name] for name in settings.given & _MEMBERS.keys()),
         ),
     )
 
