@@ -481,7 +481,7 @@ def test_every_receipt_is_tried_though_one_cannot_be_written(
     [
         ({"also_push_to": ["acme/hello:1"]}, "names a tag"),
         ({"also_push_to": ["A B"]}, "also_push_to"),
-        ({"push_jobs": "0"}, "greater than or equal to 1"),
+        ({"push_jobs": "0"}, ">= 1"),
         ({"push_jobs": "many"}, "push_jobs"),
     ],
 )
