@@ -20,3 +20,10 @@ def closest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
 
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)
     return found[0] if found else ""
+
+
+def advice(word: str, known: Iterable[str], *, likeness: float = 0.5) -> str:
+    """What to say to somebody who named what there is not: what was likely meant, or all that is known."""
+    names = sorted(known)
+    close = closest(word, names, likeness=likeness)
+    return f"did you mean {close!r}?" if close else f"known: {', '.join(names)}"

@@ -8,15 +8,17 @@ from __future__ import annotations
 import contextlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
 from msgspec import Struct  # noqa: TID251 -- for settings_model.py
 
 from gopherwhale import references
 from gopherwhale.errors import UsageError
-from gopherwhale.guesses import closest
+from gopherwhale.guesses import advice
 from gopherwhale.roots import FILE_NAME, PREFIX, find_root
 from gopherwhale.settings_model import (
     FileSettings,
@@ -26,7 +28,7 @@ from gopherwhale.settings_model import (
     Settings,
     VerifySettings,
 )
-from gopherwhale.settings_reading import UnusableError, keys, read
+from gopherwhale.settings_reading import Model, UnusableError, keys, read
 
 __all__ = [
     "FILE_NAME",
@@ -80,52 +82,65 @@ def load(
         UsageError: A key is unknown, or a value cannot be used; the message names where it stands.
     """
     given = {key: value for key, value in (flags or {}).items() if value not in (None, "", [], ())}
+    if not isinstance(configuration, (Mapping, NoneType)):
+        raise UsageError("invoke's configuration: `gopherwhale` must be a table of settings")
     sources = (
         (FILE_NAME, _read_file(root / FILE_NAME)),
         ("invoke's configuration", dict(configuration or {})),
         ("the environment", _from_environment(environment or {})),
         ("the command line", given),
     )
-    merged: dict[str, Any] = {}
-    per_image: dict[str, dict[str, Any]] = {}
-    origin: dict[str, str] = {}
-    names = [name for where, source in sources for name in _images(source, where)]
+    merged = _Joined()
+    names = dict.fromkeys(name for where, source in sources for name in _images(source, where))
+    per_image = {name: _Joined() for name in names}
     for where, source in sources:
         common = {key: value for key, value in source.items() if key != "images"}
         _refuse_unknown(common, KEYS if where == "the environment" else (*KEYS, "images"), where)
-        _overlay(merged, common)
-        origin.update(dict.fromkeys(common, where))
+        merged.overlay(common, where)
         tables = _images(source, where)
-        for name in dict.fromkeys(names):
-            image = per_image.setdefault(name, {})
-            _overlay(image, {key: value for key, value in common.items() if key in _IMAGE_KEYS})
-            _overlay(image, tables.get(name, {}))
-            origin.update({f"images.{name}.{key}": where for key in tables.get(name, {})})
+        for name, image in per_image.items():
+            image.overlay({key: value for key, value in common.items() if key in _IMAGE_KEYS}, where)
+            image.overlay(tables.get(name, {}), f"{where}, [images.{name}]")
     if not per_image:
-        per_image = {_default_name(root, merged): {k: v for k, v in merged.items() if k in _IMAGE_KEYS}}
-    values = {key: value for key, value in merged.items() if key in _REPOSITORY_KEYS}
-    images = {name: _image(name, image, origin) for name, image in per_image.items()}
-    try:
-        return read(Settings, {**values, "root": root, "images": images})
-    except UnusableError as error:
-        raise _explain(error, origin.get(_key(error), FILE_NAME)) from None
+        per_image = {_default_name(root, merged.values): merged.of(_IMAGE_KEYS)}
+    images = {name: image.read(ImageSettings) for name, image in per_image.items()}
+    return merged.of(_REPOSITORY_KEYS).read(Settings, root=root, images=images)
 
 
-def _image(name: str, given: Mapping[str, Any], origin: Mapping[str, str]) -> ImageSettings:
-    try:
-        return read(ImageSettings, given)
-    except UnusableError as error:
-        key = _key(error)
-        where = origin.get(f"images.{name}.{key}") or origin.get(key, FILE_NAME)
-        raise _explain(error, where) from None
+@dataclass(frozen=True)
+class _Joined:
+    """Settings of several sources, and of each where it came from: `go`, and within a table `go.user`."""
 
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
 
-def _key(error: UnusableError) -> str:
-    return re.split(r"[.\[]", error.path, maxsplit=1)[0]
+    def overlay(self, above: Mapping[str, Any], where: str) -> None:
+        """Let the later settings win, key by key in the tables of an image too."""
+        for key, value in above.items():
+            old = self.values.get(key)
+            self.origins[key] = where
+            if key in _TABLES and isinstance(value, Mapping):
+                self.origins.update({f"{key}.{name}": where for name in value})
+                self.values[key] = {**old, **value} if isinstance(old, Mapping) else value
+            else:
+                self.values[key] = value
 
+    def of(self, names: Collection[str]) -> _Joined:
+        """These settings alone."""
+        return _Joined({key: value for key, value in self.values.items() if key in names}, self.origins)
 
-def _explain(error: UnusableError, where: str) -> UsageError:
-    return UsageError(f"{where}: {error.path}: {error.problem}")
+    def read(self, model: type[Model], **more: Any) -> Model:
+        """Make them what they are.
+
+        Raises:
+            UsageError: One cannot be used; the message says where it stands.
+        """
+        try:
+            return read(model, {**self.values, **more})
+        except UnusableError as error:
+            key, name, *_ = (*re.split(r"[.\[]", error.path), "")
+            where = self.origins.get(f"{key}.{name}") or self.origins.get(key, FILE_NAME)
+            raise UsageError(f"{where}: {error.path}: {error.problem}") from None
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -141,6 +156,8 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"{path} is not sound TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path} is not sound TOML: it is nested too deeply") from None
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -155,37 +172,27 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _overlay(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    """Let the later settings win, key by key in the tables of an image too."""
-    for key, value in above.items():
-        old = below.get(key)
-        if key in _TABLES and isinstance(old, Mapping) and isinstance(value, Mapping):
-            below[key] = {**old, **value}
-        else:
-            below[key] = value
-
-
 def _images(source: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
     tables = source.get("images", {})
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise UsageError(f"{where}: `images` must hold one table for each image", hint="write [images.NAME]")
     for name, table in tables.items():
-        if not references.is_tag(name):
-            raise UsageError(f"{where}: {name!r} cannot name an image", hint="letters, digits, '_', '.', '-'")
+        if not isinstance(name, str) or not references.is_tag(name):
+            raise UsageError(
+                f"{where}: {name!r} cannot name an image", hint="text of letters, digits, '_', '.', '-'"
+            )
         _refuse_unknown(table, _IMAGE_KEYS, f"{where}, [images.{name}]")
     return tables
 
 
-def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+def _refuse_unknown(given: Mapping[str, Any], known: Collection[str], where: str) -> None:
     for name, model in _TABLES.items():
         table = given.get(name) if name in known else None
         if isinstance(table, Mapping):
             _refuse_unknown(table, keys(model), f"{where}, [{name}]")
     for key in given:
         if key not in known:
-            close = closest(key, known, likeness=0.5)
-            hint = f"did you mean {close!r}?" if close else f"known: {', '.join(sorted(known))}"
-            raise UsageError(f"{where}: unknown setting {key!r}", hint=hint)
+            raise UsageError(f"{where}: unknown setting {key!r}", hint=advice(str(key), known))
 
 
 def _default_name(root: Path, merged: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from gopherwhale.settings_types import (
     Lines,
     LintCode,
     Mode,
+    Number,
     OnePlatform,
     PlatformEnvironment,
     Platforms,
@@ -181,7 +182,9 @@ class Settings(_Table, frozen=True, kw_only=True):
         Words, Meta(description="hosts of other domains that may see a registry's credential to give a token")
     ] = ()
     allow_dirty: Annotated[Flag, Meta(description="push a tree with uncommitted changes")] = False
-    push_jobs: Annotated[int, Meta(ge=1, le=32, description="requests that a push has under way at once")] = 8
+    push_jobs: Annotated[
+        Number, Meta(ge=1, le=32, description="requests that a push has under way at once")
+    ] = 8
     if_unmoved: Annotated[
         Flag, Meta(description="move no tag that somebody else moved while this run was building")
     ] = False
@@ -189,7 +192,7 @@ class Settings(_Table, frozen=True, kw_only=True):
         Flag, Meta(description="let a version's tag (1.2.3), once published, become another image")
     ] = False
     locked: Annotated[Flag, Meta(description="refuse a base image that no digest pins")] = False
-    timeout: Annotated[int, Meta(ge=1, le=86400, description="seconds a build may take")] = 3600
+    timeout: Annotated[Number, Meta(ge=1, le=86400, description="seconds a build may take")] = 3600
     images: dict[str, ImageSettings]
 
     def access(self) -> Access:

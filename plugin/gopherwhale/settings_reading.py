@@ -6,15 +6,32 @@ msgspec checks types, bounds and required keys; what a value may be spelled like
 from __future__ import annotations
 
 import functools
+import re
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct, ValidationError, convert  # noqa: TID251 -- with settings_model.py the only importer
 
+from gopherwhale.guesses import advice
 from gopherwhale.settings_types import Read
 
 Model = TypeVar("Model", bound=Struct)
+# https://jcristharif.com/msgspec/usage.html#validation: it names kinds as JSON does.
+_EXPECTED: Final = re.compile(r"Expected `(\w+)`([^,]*)(?:, got `(\w+)`)?")
+_KINDS: Final[Mapping[str, str]] = {
+    "array": "a list",
+    "bool": "true or false",
+    "date": "a date",
+    "datetime": "a date",
+    "float": "a number with a fraction",
+    "int": "a whole number",
+    "null": "nothing",
+    "object": "a table",
+    "str": "a string",
+    "time": "a time",
+}
 
 
 class UnusableError(ValueError):
@@ -55,54 +72,86 @@ def keys(model: type[Struct]) -> tuple[str, ...]:
     return tuple(name for name in model.__struct_fields__ if name != "given")
 
 
+@dataclass(frozen=True)
+class _Hint:
+    """How a setting is read: its steps, the table that it is or is a list of, and which of both."""
+
+    steps: tuple[Read, ...]
+    inner: type[Struct] | None
+    many: bool
+
+
 def _prepared(model: type[Struct], given: Mapping[str, Any], path: str) -> dict[str, Any]:
-    hints, values = _hints(model), dict(given)
-    for key in values.keys() & hints.keys():
-        where, (steps, inner) = f"{path}{key}", hints[key]
+    hints, values, known = _hints(model), dict(given), keys(model)
+    for key in given:
+        if key not in known:
+            told = f"unknown setting {str(key)[:80]!r}; {advice(str(key), known)}"
+            raise UnusableError(path.rstrip("."), told)
+        where, hint = f"{path}{key}", hints[key]
         value = values[key]
-        for step in steps:
+        for step in hint.steps:
             try:
                 value = step.step(value)
             except ValueError as error:
                 raise UnusableError(where, str(error)) from None
-        if inner is not None and isinstance(value, Mapping):
-            value = _prepared(inner, value, f"{where}.")
-        elif inner is not None and isinstance(value, (list, tuple)):
-            value = [
-                _prepared(inner, item, f"{where}[{at}].") if isinstance(item, Mapping) else item
-                for at, item in enumerate(value)
-            ]
+        if hint.inner is None:
+            _refuse_unsayable(value, where)
+        else:
+            value = _tables(hint.inner, value, where, many=hint.many)
         values[key] = value
     if "given" in hints:
-        values["given"] = frozenset(map(str, given))
+        values["given"] = frozenset(given)
     return values
 
 
+def _tables(inner: type[Struct], value: object, where: str, *, many: bool) -> object:
+    if not many and isinstance(value, Mapping):
+        return _prepared(inner, value, f"{where}.")
+    if many and isinstance(value, (list, tuple)) and all(isinstance(item, Mapping) for item in value):
+        return [_prepared(inner, item, f"{where}[{at}].") for at, item in enumerate(value)]
+    if isinstance(value, inner):
+        return value
+    raise UnusableError(where, f"write tables, as [[{where}]]" if many else f"write a table, as [{where}]")
+
+
+def _refuse_unsayable(value: object, where: str) -> None:
+    """No program takes a NUL in an argument, and no file takes half a character of a broken variable."""
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise UnusableError(where, f"{value[:80]!a} holds what is no text")
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            _refuse_unsayable(name, where)
+            _refuse_unsayable(item, where)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _refuse_unsayable(item, where)
+
+
 @functools.cache
-def _hints(model: type[Struct]) -> dict[str, tuple[tuple[Read, ...], type[Struct] | None]]:
-    """By setting: its steps, and the table that it is or is a list of."""
-    found: dict[str, tuple[tuple[Read, ...], type[Struct] | None]] = {}
+def _hints(model: type[Struct]) -> dict[str, _Hint]:
+    found: dict[str, _Hint] = {}
     for name, hint in typing.get_type_hints(model, include_extras=True).items():
         steps = tuple(part for part in getattr(hint, "__metadata__", ()) if isinstance(part, Read))
         kind = getattr(hint, "__origin__", hint)
-        inner = next(
-            (
-                part
-                for part in (kind, *typing.get_args(kind))
-                if isinstance(part, type) and issubclass(part, Struct)
-            ),
-            None,
-        )
-        found[name] = (steps, inner)
+        tables = [
+            part
+            for part in (kind, *typing.get_args(kind))
+            if isinstance(part, type) and issubclass(part, Struct)
+        ]
+        inner = tables[0] if tables else None
+        found[name] = _Hint(steps, inner, many=inner is not None and inner is not kind)
     return found
 
 
 def _explained(message: str) -> UnusableError:
-    """Take msgspec's `what - at `$.where`` apart."""
+    """Take msgspec's `what - at `$.where`` apart, and say it in the words of TOML."""
     problem, _, place = message.partition(" - at `$")
     path = place.rstrip("`").removeprefix(".")
     if problem.startswith("Object missing required field `"):
         key = problem.partition("`")[2].rstrip("`")
         return UnusableError(f"{path}.{key}".lstrip("."), "it is missing")
-    problem = problem.replace("Object contains unknown field", "unknown setting")
+    if wrong := _EXPECTED.fullmatch(problem):
+        told = f"write {_KINDS.get(wrong[1], wrong[1])}{wrong[2]}"
+        return UnusableError(path, f"{told}, not {_KINDS.get(wrong[3], wrong[3])}" if wrong[3] else told)
     return UnusableError(path, f"{problem[:1].lower()}{problem[1:]}".replace("`", ""))

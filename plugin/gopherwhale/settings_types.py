@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from gopherwhale import platforms, references
 from gopherwhale.errors import UsageError
-from gopherwhale.guesses import closest
+from gopherwhale.guesses import advice
 
 # The one thing of lint and verify that settings know: which findings there are.
 from gopherwhale.lint.codes import CODES as LINT_CODES  # noqa: TID251
@@ -20,7 +20,8 @@ from gopherwhale.verify.codes import CODES, Code  # noqa: TID251
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 _OWN_VARIABLES: Final = frozenset({"CGO_ENABLED", "GOARCH", "GOFLAGS", "GOOS"})
-_YES_OR_NO: Final = {"yes": True, "on": True, "no": False, "off": False}
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
+_FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0"})
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,16 @@ def _table(value: object) -> object:
             raise ValueError("write KEY=VALUE")
         return {name.strip(): text for name, _, text in pairs}
     if isinstance(value, Mapping):
-        return {name: _string(text) for name, text in value.items()}
+        return {str(name): _string(str(name), text) for name, text in value.items()}
     return value
 
 
-def _string(value: object) -> object:
+def _string(name: str, value: object) -> str:
     if isinstance(value, float):
-        raise ValueError(f"{value} is a number, and 1.20 would read as 1.2: put it in quotes")  # noqa: TRY004 -- as of `Read`
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        raise ValueError(f"{name}: {value} is a number, and 1.20 would read as 1.2: put it in quotes")  # noqa: TRY004 -- as of `Read`
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"{name}: write a string, in quotes")  # noqa: TRY004 -- as of `Read`
+    return str(value)
 
 
 def _checked(parse: Callable[[Argument], Result], value: Argument) -> Result:
@@ -84,7 +87,19 @@ def _platforms(value: object) -> object:
 
 
 def _flag(value: object) -> object:
-    return _YES_OR_NO.get(value.lower(), value) if isinstance(value, str) else value
+    """As a variable spells it, too."""
+    if not isinstance(value, str):
+        return value
+    word = value.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError(f"{value[:80]!r} is neither true nor false")
+    return word in _TRUE
+
+
+def _number(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", value):
+        raise ValueError(f"{value[:80]!r} is no whole number")
+    return int(value) if isinstance(value, str) else value
 
 
 def _repository(value: str) -> str:
@@ -128,12 +143,12 @@ def _matching(pattern: str, advice: str) -> Callable[[str], str]:
 
 
 def _one_of(*names: str) -> Read:
-    def check(value: object) -> object:
+    def check(value: str) -> str:
         if value not in names:
-            raise ValueError(f"{str(value)[:80]!r} is none of {', '.join(names)}")
+            raise ValueError(f"{value[:80]!r} is none of {', '.join(names)}")
         return value
 
-    return Read(check)
+    return _text(check)
 
 
 def _build_env(value: object) -> object:
@@ -147,15 +162,24 @@ def _by_platform(value: object) -> object:
     """Tables by platform, each name in its normal form: `arm64` and `linux/arm64/v8` are one."""
     if not isinstance(value, Mapping):
         raise ValueError('write a table for each platform, as [go.platform_env."linux/arm64"]')  # noqa: TRY004
-    return {str(_checked(platforms.parse, str(name))): _build_env(table) for name, table in value.items()}
+    return {
+        str(_checked(platforms.parse, str(name))): _one_env(str(name), table) for name, table in value.items()
+    }
+
+
+def _one_env(name: str, table: object) -> object:
+    if not isinstance(table, (Mapping, str, list, tuple)):
+        raise ValueError(f'{name}: write a table, as [go.platform_env."{name}"]')  # noqa: TRY004
+    try:
+        return _build_env(table)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _finding_code(codes: Mapping[str, Code], value: str) -> str:
     code = codes.get(value)
     if code is None:
-        close = closest(value, codes, likeness=0.5)
-        advice = f"did you mean {close!r}?" if close else f"known: {', '.join(sorted(codes))}"
-        raise ValueError(f"{value[:80]!r} is no finding's code; {advice}")
+        raise ValueError(f"{value[:80]!r} is no finding's code; {advice(value, codes)}")
     if code.fixed:
         raise ValueError(f"{value!r} cannot be weighed otherwise: what was not read was not judged")
     return value
@@ -168,6 +192,7 @@ def _platform(value: str) -> str:
 _PORT: Final = _text(_matching(r"\d{1,5}(/(tcp|udp|sctp))?", "write a port, as 8080 or 53/udp"))
 
 Flag = Annotated[bool, Read(_flag)]
+Number = Annotated[int, Read(_number)]
 Words = Annotated[tuple[str, ...], Read(_words)]
 Lines = Annotated[tuple[str, ...], Read(_lines)]
 Table = Annotated[dict[str, str], Read(_table)]

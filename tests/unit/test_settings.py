@@ -10,7 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from gopherwhale.errors import UsageError
-from gopherwhale.settings import ImageSettings, Settings, find_root, load, plain
+from gopherwhale.settings import KEYS, GoSettings, ImageSettings, Settings, find_root, load, plain
+from gopherwhale.settings_reading import keys
 
 
 def write(folder: Path, text: str) -> Path:
@@ -83,12 +84,39 @@ def test_several_images_take_what_they_do_not_say_from_the_top(tmp_path: Path) -
         ('engine = "podman"', "gopherwhale.toml: engine", "buildx"),
         ('dockerfile = "/etc/passwd"', "gopherwhale.toml: dockerfile", "inside"),
         ('context = "../other"', "gopherwhale.toml: context", "inside"),
-        ("timeout = 0", "gopherwhale.toml: timeout", ">= 1"),
-        ("provenance = 3", "gopherwhale.toml: provenance", "bool"),
-        ('provenance = "perhaps"', "gopherwhale.toml: provenance", "bool"),
+        ('context = "a\\u0000b"', "gopherwhale.toml: context", "no text"),
+        ("timeout = 0", "gopherwhale.toml: timeout", "write a whole number >= 1"),
+        (f"timeout = {'9' * 40}", "gopherwhale.toml: timeout", "write a whole number <= 86400"),
+        ("push_jobs = 1.5", "gopherwhale.toml: push_jobs", "write a whole number, not a number with"),
+        ("push_jobs = nan", "gopherwhale.toml: push_jobs", "write a whole number"),
+        ("push_jobs = true", "gopherwhale.toml: push_jobs", "write a whole number, not true or false"),
+        ('push_jobs = "eight"', "gopherwhale.toml: push_jobs", "'eight' is no whole number"),
+        ("provenance = 3", "gopherwhale.toml: provenance", "write true or false, not a whole number"),
+        ('provenance = "perhaps"', "gopherwhale.toml: provenance", "'perhaps' is neither true nor false"),
+        ("engine = ['go']", "gopherwhale.toml: engine", "write a string, not a list"),
+        ("tags = 2026-11-26", "gopherwhale.toml: tags", "write a list, not a date"),
+        ("target = 07:00:00", "gopherwhale.toml: target", "write a string, not a time"),
+        ("labels = [['a']]", "gopherwhale.toml: labels", "KEY=VALUE"),
+        ("labels = true", "gopherwhale.toml: labels", "write a table, not true or false"),
+        ("[build_args]\nDEBUG = true", "gopherwhale.toml: build_args: DEBUG", "in quotes"),
+        ("[build_args.DEBUG]\nx = 1", "gopherwhale.toml: build_args: DEBUG", "in quotes"),
+        ("go = 'x'", "gopherwhale.toml: go", "write a table, as [go]"),
+        ("[[go]]", "gopherwhale.toml: go", "write a table, as [go]"),
+        ("[go.files]\nsource = 'a'", "gopherwhale.toml: go.files", "write tables, as [[go.files]]"),
+        ("[go]\nfiles = ['a']", "gopherwhale.toml: go.files", "write tables, as [[go.files]]"),
+        ("[[go.files]]\nsource = 'a'", "gopherwhale.toml: go.files[0].path", "missing"),
+        ("[[go.files]]\nsorce = 'a'", "go.files[0]: unknown setting 'sorce'", "did you mean 'source'?"),
+        ("verify = []", "gopherwhale.toml: verify", "write a table, as [verify]"),
+        ("[verify]\npolicy = 3", "gopherwhale.toml: verify.policy", "write tables, as [[verify.policy]]"),
+        ("[[lint.policy]]\ncod = 'x'", "lint.policy[0]: unknown setting 'cod'", "did you mean 'code'?"),
+        ("[lint]\nall = true", "[lint]: unknown setting 'all'", "known: policy"),
+        ('[go.platform_env."linux/arm64"]\nX = 1.5', "go.platform_env: linux/arm64: X", "quotes"),
+        ('[go.platform_env]\n"linux/arm64" = 3', "go.platform_env: linux/arm64", "write a table"),
+        ("[go.platform_env.solaris-x]\nA = '1'", "gopherwhale.toml: go.platform_env", "solaris-x"),
         ('platforms = [{os = "linux", architecture = "x"}]', "gopherwhale.toml: platforms", "linux/arm64"),
+        ("a = " + "[" * 5000, "not sound TOML", "too deeply"),
         ('[go]\ngiven = ["user"]', "[go]: unknown setting 'given'", "known"),
-        ("[go]\nexpose = [80]", "gopherwhale.toml: go.expose[0]", "str"),
+        ("[go]\nexpose = [80]", "gopherwhale.toml: go.expose[0]", "write a string, not a whole number"),
         ('[go.platform_env."linux/arm64"]\nGOARCH = "amd64"', "gopherwhale.toml: go.platform_env", "decide"),
         ("images = 3", "images", "[images.NAME]"),
         ('[images."../x"]', "cannot name an image", "letters"),
@@ -115,6 +143,69 @@ def test_an_error_names_the_source_that_won(tmp_path: Path) -> None:
         load(tmp_path, flags={"build_args": ["NOVALUE"]})
 
 
+@pytest.mark.parametrize(
+    ("text", "variables", "told"),
+    [
+        ("[go]\nuser = 'x'", {"GO_BASE": "alpine:3"}, "gopherwhale.toml: go.user"),
+        ("[go]\nbase = 'a:1'", {"GO_USER": "x"}, "the environment: go.user"),
+        ("[images.a]\n[images.b]\nengine = 'x'", {}, "gopherwhale.toml, [images.b]: engine"),
+        ("[images.a]\nengine = 'go'", {"ENGINE": "x"}, "the environment: engine"),
+        ("[images.a.go]\nuser = 'x'", {"ENGINE": "go"}, "gopherwhale.toml, [images.a]: go.user"),
+        ("[images.a.verify]\nall = 3", {"VERIFY_ALL": "x"}, "the environment: verify.all"),
+        ("timeout = 3", {"TIMEOUT": "-1"}, "the environment: timeout: write a whole number >= 1"),
+        ("", {"GO_FILES": "a=/a"}, "the environment: go.files: write tables, as [[go.files]]"),
+        ("", {"VERIFY_POLICY": "x"}, "the environment: verify.policy: write tables, as [[verify.policy]]"),
+        ("", {"GO_USR": "1"}, "the environment, [go]: unknown setting 'usr'"),
+        ("", {"GO": "x"}, "the environment: go: write a table"),
+        ("", {"GO_PLATFORM_ENV": "A=1"}, "the environment: go.platform_env: write a table for each"),
+        ("", {"IMAGES": "x"}, "the environment: `images` must hold"),
+        ("", {"TARGET": "\udcff"}, r"the environment: target: '\udcff' holds what is no text"),
+        ("", {"SBOM": " "}, "the environment: sbom: ' ' is neither true nor false"),
+        ("", {"PUSH_JOBS": "9" * 5000}, "is no whole number"),
+    ],
+)
+def test_each_key_of_a_table_has_its_own_source(
+    tmp_path: Path, text: str, variables: dict[str, str], told: str
+) -> None:
+    """The source is where a value was last given, key by key; an image's own table is named."""
+    environment = {f"GOPHERWHALE_{name}": value for name, value in variables.items()}
+    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+        load(write(tmp_path, f"{text}\n"), environment=environment)
+    assert len(caught.value.problem) < 300
+
+
+@pytest.mark.parametrize(
+    ("configuration", "told"),
+    [
+        (3, "`gopherwhale` must be a table"),
+        ({1: 2}, "unknown setting 1"),
+        ({"go": {1: 2}}, "[go]: unknown setting 1"),
+        ({"go": {"files": [{1: 2}]}}, "go.files[0]: unknown setting '1'"),
+        ({"images": {1: {}}}, "1 cannot name an image"),
+        ({"images": {"a": {1: 2}}}, "[images.a]: unknown setting 1"),
+        ({"images": None}, "one table for each image"),
+        ({"dist": Path("x")}, "dist: write a string, not PosixPath"),
+        ({"dist": None}, "dist: write a string, not nothing"),
+        ({"tags": [None]}, "tags[0]: write a string, not nothing"),
+        ({"labels": {"a": None}}, "labels: a: write a string"),
+    ],
+)
+def test_what_only_invoke_s_configuration_can_hold_is_refused_too(
+    tmp_path: Path, configuration: Any, told: str
+) -> None:
+    """YAML has other kinds of keys, and a file in Python anything at all."""
+    with pytest.raises(UsageError, match=re.escape(told)) as caught:
+        load(tmp_path, configuration=configuration)
+    assert caught.value.problem.startswith("invoke's configuration")
+
+
+def test_an_image_may_be_called_as_a_setting_is(tmp_path: Path) -> None:
+    """A name of an image is no key."""
+    names = ("platforms", "go", "labels", "tags")
+    images = load(write(tmp_path, "".join(f"[images.{name}]\ntarget = '{name}'\n" for name in names))).images
+    assert {name: image.target for name, image in images.items()} == {name: name for name in names}
+
+
 def test_lists_and_tables_can_be_given_as_text(tmp_path: Path) -> None:
     """Variables and flags spell lists with commas or lines, and tables with KEY=VALUE."""
     image = only_image(
@@ -133,8 +224,14 @@ def test_lists_and_tables_can_be_given_as_text(tmp_path: Path) -> None:
     assert image.cache_from == ("type=gha,scope=a", "type=registry,ref=acme/cache")
     assert image.build_args == {"A": "1", "B": "x=y,z"}
     assert image.provenance is True
-    for text, truth in (("yes", True), ("Off", False), ("0", False), ("1", True)):
+    truths = {
+        True: ("yes", "ON", "True", "t", "y", "1", " true "),
+        False: ("no", "Off", "FALSE", "f", "n", "0"),
+    }
+    for text, truth in ((text, truth) for truth, texts in truths.items() for text in texts):
         assert only_image(load(tmp_path, environment={"GOPHERWHALE_SBOM": text})).sbom is truth
+    for text in ("8", " 8 ", "08", "+8"):
+        assert load(tmp_path, environment={"GOPHERWHALE_PUSH_JOBS": text}).push_jobs == 8
     assert image.tags == ("a", "b")
 
 
@@ -166,26 +263,80 @@ def test_settings_become_plain_json_values(tmp_path: Path) -> None:
     assert next(iter(document["images"].values()))["platforms"] == ["linux/amd64", "linux/arm64"]
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.binary(max_size=3)
+    | st.text(st.characters(codec=None), max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS), inner, max_size=2)
+    ),
+    max_leaves=6,
+)  # fmt: skip
+# The tables by their names, so that what is in them is looked at.
+_TABLES = {
+    "go": (*keys(GoSettings), "x"),
+    "verify": ("all", "policy", "x"),
+    "lint": ("policy", "x"),
+    "images": ("a", "b"),
+}
+_ROWS = st.lists(
     st.dictionaries(
-        st.sampled_from(["platforms", "repository", "labels", "tags", "images", "timeout", "dist", "x"]),
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
-            lambda inner: (
-                st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-            ),
-            max_leaves=6,
-        ),
-        max_size=3,
-    )
+        st.sampled_from(["code", "severity", "reason", "source", "path", "mode", "x"]),
+        st.sampled_from(["variant-older", "allowed", "a", "/a", "0644", 3, None]),
+        max_size=4,
+    ),
+    max_size=2,
 )
+_SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={key: _ANYTHING for key in (*KEYS, "x") if key not in _TABLES}
+    | {
+        name: _ANYTHING | st.dictionaries(st.sampled_from(known), _ANYTHING | _ROWS, max_size=2)
+        for name, known in _TABLES.items()
+    },
+)
+
+
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+    deadline=None,
+)
+@given(_SETTINGS | st.fixed_dictionaries({}, optional=dict.fromkeys(("timeout", "dist", "go"), _ANYTHING)))
 def test_no_configuration_fails_but_with_our_error(tmp_path: Path, configuration: dict[str, Any]) -> None:
-    """Whatever a configuration holds, it is used or refused, never a traceback."""
+    """Whatever a configuration holds, it is used or refused in a line that says whose it is."""
+    said = refused(tmp_path, configuration)
+    assert not said or said.startswith("invoke's configuration")
+    assert "`" not in said.replace("`images`", "").replace("`gopherwhale`", ""), "these are msgspec's"
+
+
+def refused(folder: Path, configuration: dict[str, Any]) -> str:
+    """What is said of a configuration, one line that any terminal can show; nothing where it is taken."""
     try:
-        load(tmp_path, configuration=configuration)
+        load(folder, configuration=configuration)
     except UsageError as error:
-        assert error.problem  # noqa: PT017 -- both outcomes are right, and only one can be looked at
+        assert "\n" not in error.problem, error  # noqa: PT017 -- both outcomes are right
+        str(error).encode()
+        return error.problem
+    return ""
+
+
+_VALUES: tuple[Any, ...] = (
+    *(None, 3, -1, 10**30, 1.5, float("nan"), "zz zz", "", "a\0b", "\udc80", b"x"),
+    *([], [None], [["a"]], [3], {}, {"a": 3}, {"a": {"b": "c"}}, {"a": None}, {"a": ["b"]}, {1: 2}),
+)
+
+
+@pytest.mark.parametrize("key", [*KEYS, *(f"go.{key}" for key in keys(GoSettings)), "verify.all"])
+def test_each_setting_takes_or_refuses_each_kind_of_value(tmp_path: Path, key: str) -> None:
+    """The source, the key and what is wrong: a line, whatever is given for whatever setting."""
+    table, _, name = key.rpartition(".")
+    said = [refused(tmp_path, {table: {name: value}} if table else {key: value}) for value in _VALUES]
+    place = re.compile(rf"invoke's configuration(: {re.escape(key)}|, \[{key}\])\S*: \S")
+    assert [one for one in said if one and not place.match(one)] == []
+    assert len(list(filter(None, said))) >= 10
+    assert all(said[_VALUES.index(text)] for text in ("a\0b", "\udc80"))
 
 
 POLICY = """

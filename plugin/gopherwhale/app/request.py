@@ -59,7 +59,7 @@ def settings_of(request: Request) -> Settings:
     Raises:
         UsageError: A setting cannot be used.
     """
-    from gopherwhale import settings  # noqa: PLC0415 -- settings cost pydantic
+    from gopherwhale import settings  # noqa: PLC0415 -- settings cost msgspec's import
 
     try:
         root = find_root(request.start)
@@ -84,7 +84,7 @@ def resolve(request: Request) -> tuple[Settings, Plan]:
     Raises:
         UsageError: A setting, a name or the tree cannot be used.
     """
-    from gopherwhale import git, plan, settings  # noqa: PLC0415 -- settings cost pydantic
+    from gopherwhale import git, plan, settings  # noqa: PLC0415 -- settings cost msgspec's import
 
     root = find_root(request.start)
     resolved = settings.load(

@@ -81,7 +81,7 @@ def _from_path(scheme: str, rest: str, start: Path) -> ImageSource:
 
 @contextlib.contextmanager
 def _from_daemon(text: str, environment: Mapping[str, str]) -> Iterator[ImageSource]:
-    from gopherwhale import engines  # noqa: PLC0415 -- they know plans, which cost pydantic
+    from gopherwhale import engines  # noqa: PLC0415 -- they know plans, which cost the import of msgspec
     from gopherwhale.oci.tar_source import open_docker_archive  # noqa: PLC0415
 
     reference = parse_reference(text)

@@ -88,7 +88,10 @@ def test_a_template_is_filled_from_the_build_arguments(bench: Bench) -> None:
         ({"source": "go.mod", "path": "/hello"}, "go.mod and the binary of . are both /hello"),
         ({"source": "go.mod", "path": "/a/../../hello"}, "are both /hello"),
         ({"source": "binary", "path": "/x", "template": True}, "no text"),
-        ({"source": "go.mod", "path": "/x", "templat": True}, "unknown setting templat"),
+        (
+            {"source": "go.mod", "path": "/x", "templat": True},
+            "unknown setting 'templat'; did you mean 'template'",
+        ),
         ({"source": "pipe", "path": "/x"}, "no file, folder or symbolic link"),
     ],
 )
