@@ -18,13 +18,13 @@ from gopherwhale.oci.layout import Layout, walk
 from gopherwhale.platforms import Platform
 
 _OURS, _BARE, _KO = "gopherwhale: go engine", "bare go build", "ko build"
-# What ko gives too, but for the linker's flags, which _KO_FILE adds: all three make the same binary.
+# What ko gives too, but for the linker's flags, which KO_FILE adds: all three make the same binary.
 _FLAGS: Final = ("-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
 _PAIR: Final = platforms.parse_many(["linux/amd64,linux/arm64"])
 _EIGHT: Final = platforms.parse_many(
     ["linux/386,linux/amd64,linux/arm/v6,linux/arm/v7,linux/arm64,linux/ppc64le,linux/riscv64,linux/s390x"]
 )
-_KO_FILE: Final = """\
+KO_FILE: Final = """\
 defaultBaseImage: {base}
 builds:
   - id: main
@@ -78,7 +78,7 @@ def _change(bench: Workbench, name: str, make: Callable[[Workbench, str], Path],
     def before(who: str) -> Callable[[int], None]:
         return lambda number: work.touch(roots[who] / "main.go", f"{number} of {who}")
 
-    (roots[_KO] / ".ko.yaml").write_text(_KO_FILE.format(base=base))
+    (roots[_KO] / ".ko.yaml").write_text(KO_FILE.format(base=base))
     layout = bench.scratch(f"assembling-{name}-ko") / "layout"
     ko = bench.peer(
         *("ko", "build", "--push=false", "--sbom=none", "--oci-layout-path", str(layout)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from bench import article, assembling, engines, gate, growth, pushing, starting, verifying
+from bench import article, assembling, engines, gate, growth, pushing, sizes, starting, verifying
 from bench.harness import Comparison
 from bench.measuring import Failed
 from bench.workbench import Workbench
@@ -19,6 +19,7 @@ SUITES: Final[Mapping[str, Callable[[Workbench], Iterable[Comparison]]]] = {
     "gate": gate.comparisons,
     "growth": growth.comparisons,
     "pushing": pushing.comparisons,
+    "sizes": sizes.comparisons,
     "verifying": verifying.comparisons,
 }
 
