@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,13 +63,20 @@ class Revision:
         return self.commit[:12]
 
 
-def read(root: Path, environment: Mapping[str, str], *, ignore: str = "") -> Revision | None:
+def read(
+    root: Path,
+    environment: Mapping[str, str],
+    *,
+    ignore: str = "",
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Revision | None:
     """Ask git about a working tree.
 
     Args:
         root: A folder in it.
         environment: The process environment, for the CI's variables.
         ignore: A folder below `root` whose files never make the tree dirty: our own output.
+        meanwhile: Called while git is at work.
 
     Returns:
         The revision, or None where the folder is in no repository or nothing is committed yet.
@@ -89,6 +96,7 @@ def read(root: Path, environment: Mapping[str, str], *, ignore: str = "") -> Rev
         branch = pool.submit(_git, root, "symbolic-ref", "--quiet", "--short", "HEAD", optional=True)
         listed = pool.submit(_references, root)
         remote = pool.submit(_git, root, "remote", "get-url", "origin", optional=True)
+        meanwhile()
     if not last.result():
         return None
     _, head, date = last.result().split()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -50,6 +52,20 @@ def test_a_clean_tree_tells_commit_branch_and_date(repository: Path) -> None:
     assert found.short == found.commit[:12]
     assert (found.branch, found.default_branch, found.dirty) == ("main", "main", ())
     assert found.source_date == 1706933106
+
+
+def test_something_else_is_done_while_git_is_at_work(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer is waited for before it is: here each comes only after it."""
+    ask, done = subprocess.run, threading.Event()
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        assert done.wait(60)
+        return ask(*arguments, **options)
+
+    monkeypatch.setattr("gopherwhale.git.subprocess.run", slow)
+    assert git.read(repository, {}, meanwhile=done.set) is not None
 
 
 def test_a_change_or_a_new_file_is_dirty_but_our_own_output_is_not(repository: Path) -> None:

@@ -34,7 +34,7 @@ def show_plan(request: Request) -> ExitCode:
 
 def build(request: Request) -> ExitCode:
     """Build each image for one platform, verify it and load it into Docker's own store."""
-    _, made = resolve(request)
+    _, made = resolve(request, prepare)
     console, documents, lines = request.console, [], []
     for image, engine in choose(made.images, made, request):
         local = image.for_local_use(_one_platform(request, image))
@@ -63,7 +63,7 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
         docker_archive: The same for `docker load`: this machine's platform under the image's name, each
             platform under a name of its own.
     """
-    _, made = resolve(request)
+    _, made = resolve(request, prepare)
     flag = "--archive" if archive else "--docker-archive"
     if (archive or docker_archive) and len(made.images) != 1:
         raise UsageError(
@@ -78,6 +78,11 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
     document = {"schema": 1, "images": [results.built_document(image, built) for image, built in done]}
     request.console.show(text, document)
     return ExitCode.GOOD
+
+
+def prepare(resolved: settings.Settings) -> None:
+    """Import what the engines of a repository need."""
+    engines.prepare({image.engine for image in resolved.images.values()})
 
 
 def choose(images: Sequence[ImagePlan], made: Plan, request: Request) -> list[tuple[ImagePlan, Engine]]:
@@ -115,11 +120,11 @@ def cross_build_all(
     """
     console = request.console
 
-    def prepare() -> None:
+    def waiting() -> None:
         console.prepare()
         meanwhile()
 
-    return [pipeline.cross_build(image, engine, console.say, prepare) for image, engine in chosen]
+    return [pipeline.cross_build(image, engine, console.say, waiting) for image, engine in chosen]
 
 
 def _write_archives(image: ImagePlan, request: Request, archive: str, docker_archive: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from gopherwhale import pipeline, publishing, receipts, results, unfinished
 from gopherwhale.app import gate
-from gopherwhale.app.building import choose, cross_build_all
+from gopherwhale.app.building import choose, cross_build_all, prepare
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.layout import Layout
@@ -38,7 +38,7 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
         dry_run: Show what would be sent, and send nothing.
         untagged: Push by digest and move no tag: `docker.merge` makes one image of such pushes.
     """
-    _, made = resolve(request)
+    _, made = resolve(request) if layout else resolve(request, prepare)
     if untagged:
         made = replace(made, images=tuple(replace(image, tags=()) for image in made.images))
     if layout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,8 +78,12 @@ def _says_anything(request: Request) -> bool:
     )
 
 
-def resolve(request: Request) -> tuple[Settings, Plan]:
+def resolve(request: Request, prepare: Callable[[Settings], None] = lambda _: None) -> tuple[Settings, Plan]:
     """Read settings and git, and decide what the run is.
+
+    Args:
+        request: What was asked for.
+        prepare: Called with the settings while git is at work.
 
     Raises:
         UsageError: A setting, a name or the tree cannot be used.
@@ -90,6 +94,6 @@ def resolve(request: Request) -> tuple[Settings, Plan]:
     resolved = settings.load(
         root, configuration=request.configuration, environment=request.environment, flags=request.flags
     )
-    revision = git.read(root, request.environment, ignore=resolved.dist)
+    revision = git.read(root, request.environment, ignore=resolved.dist, meanwhile=lambda: prepare(resolved))
     date = plan.source_date_of(revision, request.environment, time.time)
     return resolved, plan.make(resolved, revision, source_date=date, only=request.images)

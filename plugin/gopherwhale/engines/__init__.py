@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from gopherwhale.engines.ports import OpenRegistry
@@ -46,6 +46,18 @@ def choose(
             f"no engine can build here: {without_docker.problem}, and {error.problem}",
             hint=f"{without_docker.hint}; or, for the go engine: {error.hint}",
         ) from None
+
+
+def prepare(names: Iterable[str]) -> None:
+    """Import what engines need, which takes up to 0.3 s, while something else is waited for.
+
+    Args:
+        names: Settings `engine`; `auto` is known only once Docker was asked.
+    """
+    if "go" in names:
+        import gopherwhale.engines.go  # noqa: PLC0415
+    if "buildx" in names:
+        import gopherwhale.engines.buildx  # noqa: F401, PLC0415
 
 
 def describe(image: ImagePlan, environment: Mapping[str, str]) -> list[list[str]]:
