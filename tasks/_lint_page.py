@@ -15,9 +15,9 @@ and the `.dockerignore` beside them. Each finding has a code, a place, what is t
 line as it should be. The exit code is 10 where there is an error, else 0. `docker.build`,
 `docker.cross-build` and `docker.push` with the buildx engine run it first and stop at an error before
 anything is built. hadolint, where it is installed, runs beside `docker.lint`; its findings keep their own
-codes and are never an error here. `--format` is table, json, github or sarif. `--fix` writes the mended lines
-where that needs no thought, each file whole or not at all, shows the difference on stderr, and judges what is
-left.
+codes and are never an error here. `--format` is table, json, github, sarif or junit, and `--report
+junit=FILE` (or `sarif=FILE`, `json=FILE`) writes a file beside it. `--fix` writes the mended lines where that
+needs no thought, each file whole or not at all, shows the difference on stderr, and judges what is left.
 
 What is meant to be so is allowed by a comment on the line above, with the reason, which is required:
 

@@ -37,9 +37,13 @@ the loader and every library), and the base's shell and C library. With `--all`,
 
 `--format` gives the report as a `table`, as `json` (by
 [report.schema.json](../plugin/gopherwhale/verify/report.schema.json)), as annotations and a step summary for
-`github`, as `sarif` 2.1.0 for code scanning, or as `junit`. Where `docker.build`, `docker.push`,
-`docker.merge` or `docker.copy` refuses an image, the report is on stderr, and in a GitHub workflow its
-findings are annotations and stand in the step's summary without being asked for.
+`github`, as `sarif` 2.1.0 for code scanning, or as `junit`. `--report junit=FILE` (or `sarif=FILE`,
+`json=FILE`; repeatable) writes a file beside what is shown: GitLab takes it up as an artifact of
+`reports: junit`, and GitHub's code scanning with `github/codeql-action/upload-sarif`.
+
+Where `docker.build`, `docker.push`, `docker.merge` or `docker.copy` refuses an image, the report is on
+stderr, and in a GitHub workflow its findings are annotations and stand in the step's summary without being
+asked for.
 
 ## Policy
 

@@ -25,6 +25,8 @@ _NAMED: Final = {f"docker.{one.name}": one for one in COMMANDS} | {
     one.name: one for one in REPOSITORY_COMMANDS
 }
 _HELP: Final = ("--help", "-h")
+# How argparse begins to say it: https://docs.python.org/3/library/argparse.html#invalid-arguments
+_UNKNOWN: Final = "unrecognized arguments: "
 _SUFFIXES: Final = ("yaml", "yml", "json", "py")
 _USAGE: Final = "usage: gopherwhale [--help] [--version] [--list] COMMAND [--flags] [COMMAND ...]"
 
@@ -141,9 +143,11 @@ def _add(parser: argparse.ArgumentParser, flag: Flag) -> None:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say a mistake as every other is said."""
-        raise UsageError(
-            f"{self.prog.partition(' ')[2]}: {message}", hint=f"{self.prog} --help shows its flags"
-        )
+        words = message.removeprefix(_UNKNOWN).split() if message.startswith(_UNKNOWN) else []
+        flags = [word.partition("=")[0] for word in words if word.startswith("--")]
+        close = closest(flags[0], self._option_string_actions) if flags else ""
+        hint = f"did you mean {close}?" if close else f"{self.prog} --help shows its flags"
+        raise UsageError(f"{self.prog.partition(' ')[2]}: {message}", hint=hint)
 
 
 def _configuration() -> Mapping[str, Any]:

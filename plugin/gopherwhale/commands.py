@@ -21,6 +21,11 @@ _FORMATS: Final = Flag(
     help="table (the default), json, github, sarif or junit",
     choices=("table", "json", "github", "sarif", "junit"),
 )
+_REPORT: Final = Flag(
+    name="report",
+    kind="list",
+    help="FORMAT=FILE: a report in a file too; json, junit or sarif (repeatable)",
+)
 _INSECURE: Final = Flag(
     name="insecure",
     kind="list",
@@ -121,12 +126,8 @@ COMMANDS: Final = (
             Flag(name="online", kind="switch", help="ask registries what the digests of bases are"),
             _IMAGE,
             _INSECURE,
-            Flag(
-                name="format",
-                kind="text",
-                help="table (the default), json, github or sarif",
-                choices=("table", "json", "github", "sarif"),
-            ),
+            _FORMATS,
+            _REPORT,
         ),
         own=("path", "fix", "online"),
     ),
@@ -152,6 +153,7 @@ COMMANDS: Final = (
             Flag(name="no-cache", kind="switch", help="read every layer, unchanged or not"),
             _INSECURE,
             _FORMATS,
+            _REPORT,
         ),
         own=("source", "platform", "expect", "revision", "all", "no_cache"),
     ),

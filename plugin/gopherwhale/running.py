@@ -41,6 +41,7 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
             # A switch that was not given says nothing: a file or the environment may still turn it on.
             flags={flag.setting: value or None for flag, value in given.items() if flag.setting},
             images=tuple(flags.get("image") or ()),
+            reports=tuple(flags.get("report") or ()),
             console=_console(command, flags.get("format") or ""),
         )
         own = {name: value for name in command.own if (value := flags.get(name))}

@@ -109,6 +109,9 @@ def test_what_is_asked_to_be_merged_is_verified_and_pushed_nowhere(runner: _Runn
     for line in lines:
         runner.do(line)
     assert "guard: a default hides the platform: refused" in runner.said
+    if event == "merge_request_event":
+        report = (runner.project.folder / "dist" / "verify-arch.xml").read_text(encoding="utf-8")
+        assert all(f'name="{platform}"' in report for platform in _PLATFORMS)
     assert [path.parent.name for path in runner.project.folder.glob("dist/*/index.json")] == ["hello"]
     assert list(runner.registry.blobs.rglob("link")) == []
 

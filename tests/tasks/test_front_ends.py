@@ -107,7 +107,12 @@ def test_a_mistyped_flag_is_no_word(words: tuple[str, ...], capfd: pytest.Captur
     with pytest.raises(SystemExit) as ended:
         main([*words, "--onlin"])
     assert ended.value.code == 2
-    told = f"{words[0]}: unrecognized arguments: --onlin\n  gopherwhale {words[0]} --help shows its flags\n"
+    hint = (
+        "did you mean --online?"
+        if words[0] == "docker.lint"
+        else f"gopherwhale {words[0]} --help shows its flags"
+    )
+    told = f"{words[0]}: unrecognized arguments: --onlin\n  {hint}\n"
     assert capfd.readouterr().err == f"gopherwhale: {told}"
 
 
@@ -119,6 +124,9 @@ def test_a_mistyped_flag_is_no_word(words: tuple[str, ...], capfd: pytest.Captur
         (("docker.push", "latest"), "docker.push: unrecognized arguments: latest"),
         (("docker.push", "--tag"), "docker.push: argument --tag: expected one argument"),
         (("docker.verify-arch", "oci:x", "docker.push", "--tga", "x"), "docker.push: unrecognized arguments"),
+        (("docker.push", "--tagg", "x"), "unrecognized arguments: --tagg x\n  did you mean --tag?"),
+        (("docker.push", "--platfrom=linux/arm64"), "did you mean --platform?"),
+        (("docker.push", "--xyzzy"), "gopherwhale docker.push --help shows its flags"),
     ],
 )
 def test_a_mistyped_line_runs_nothing(
@@ -252,6 +260,17 @@ def test_verify_arch_takes_every_format_and_its_own_flags(
     ((request, own),) = calls
     assert request.console.format == form
     assert own == {"source": ["oci:x"], "expect": "arm64", "revision": "HEAD", "all": True}
+    assert repository == request.start
+
+
+def test_reports_in_files_are_asked_for_beside_the_format(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--report` may be repeated, and says nothing of what the log shows."""
+    calls = seen(monkeypatch, "verify_arch")
+    assert call("docker.verify-arch", "--report", "junit=a.xml", "--report", "sarif=b.json") == 0
+    ((request, own),) = calls
+    assert (request.reports, request.console.format, own) == (("junit=a.xml", "sarif=b.json"), "table", {})
     assert repository == request.start
 
 

@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -255,6 +256,30 @@ def test_sarif_has_each_finding_with_its_rule_and_line(
     assert ours["results"][0]["suppressions"][0]["justification"] == "it is ours"
     assert others["tool"]["driver"]["name"] == "hadolint"
     assert {result["level"] for result in others["results"]} <= {"warning", "note"}
+
+
+def test_junit_has_a_failed_case_for_each_error(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At its file and line; what is no error stands in the output, and a good file is a case that passed."""
+    (project / "Dockerfile").write_text(BAD.replace("distroless/static-debian12:nonroot", "x/y:\x1b[1m"))
+    assert call("docker.lint", "--format", "junit", "--report", "junit=out/lint.xml") == 10
+    shown = capsys.readouterr().out
+    assert shown == (project / "out" / "lint.xml").read_text(encoding="utf-8")
+    assert "\x1b" not in shown
+    (suite,) = ET.fromstring(shown)  # noqa: S314 -- written by us
+    failed = [
+        (one.get("name"), one.get("file"))
+        for one in suite.iter("testcase")
+        if one.find("failure") is not None
+    ]
+    assert ("Dockerfile:8 platform-arg-default", "Dockerfile") in failed
+    assert suite.get("failures") == suite.get("tests") == str(len(failed))
+    assert "Dockerfile: " in (suite.findtext("system-out") or "")
+    (project / "Dockerfile").write_text(GOOD)
+    assert call("docker.lint", "--report", "junit=out/lint.xml") == 0
+    assert capsys.readouterr().out == "Dockerfile: nothing to mend\n"
+    good = (project / "out" / "lint.xml").read_text(encoding="utf-8")
+    assert '<testcase classname="Dockerfile" name="Dockerfile"' in good
+    assert 'tests="1" failures="0"' in good
 
 
 def test_mended_lines_are_written_and_shown(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from gopherwhale import __main__ as console
+from gopherwhale.flags import Command
+from tests.engine import rehearsal
 from tests.template.conftest import Baked
 
 _WORKFLOW = ".github/workflows/image.yaml"
@@ -93,6 +98,51 @@ def test_the_workflow_pushes_no_pull_request(baked: Baked) -> None:
     assert bool(weekly) == (answers["weekly"] == "yes")
 
 
+_OURS = re.compile(r"(?:invoke docker\.|nox -s docker-)([a-z-]+)(?: --(?= |$))?(.*?)(?: \+)?$")
+
+
+@pytest.mark.parametrize("event", ["push", "pull_request", "schedule"])
+def test_each_line_of_ours_says_what_its_event_needs(
+    baked: Baked, event: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The console reads every one; a week's rebuild takes Go's newest patch release and moves one tag."""
+    folder, answers = baked
+    ran: list[tuple[str, Mapping[str, Any]]] = []
+
+    def record(command: Command, flags: Mapping[str, Any], _configuration: object) -> int:
+        ran.append((command.name, {name: value for name, value in flags.items() if value}))
+        return 0
+
+    monkeypatch.setattr(console, "run", record)
+    if answers["ci"] == "gitlab":
+        event = event.replace("pull_request", "merge_request_event")
+        lines = rehearsal.of_gitlab(folder / ".gitlab-ci.yml", event, {}, {})
+    else:
+        lines = rehearsal.of_github(folder / _WORKFLOW, event)
+    for line in lines:
+        for text in line.text.splitlines():
+            if found := _OURS.search(text):
+                with pytest.raises(SystemExit) as ended:
+                    console.main([f"docker.{found[1]}", *shlex.split(found[2])])
+                assert not ended.value.code, text
+    sent = [(name, flags) for name, flags in ran if name in {"push", "merge"}]
+    if event == "schedule" and answers["weekly"] == "yes":
+        (version,) = set(re.findall(r"GO_VERSION=(\d+\.\d+)\.", (folder / "Dockerfile").read_text()))
+        newest, latest = {"build_arg": [f"GO_VERSION={version}"]}, {"tag": ["latest"]}
+        if answers["ci"] == "github-matrix":
+            *built, last = sent
+            assert built
+            assert all(one == ("push", {"untagged": True, **newest}) for one in built)
+            assert last == ("merge", {**latest, "receipt": ["{}"]})
+        else:
+            assert sent == [("push", {**newest, **latest})]
+    elif event == "push":
+        assert sent
+        assert all(not {"tag", "build_arg"} & flags.keys() for _, flags in sent)
+    elif event != "schedule":
+        assert sent == []
+
+
 def test_a_pipeline_pushes_no_merge_request(baked: Baked) -> None:
     """On GitLab it is the same: a job that pushes runs for a push alone, one that is weekly by a schedule."""
     folder, answers = baked
@@ -110,6 +160,10 @@ def test_a_pipeline_pushes_no_merge_request(baked: Baked) -> None:
     if answers["weekly"] == "yes":
         expected["weekly"] = [f'{source} == "schedule"']
     assert rules == expected
+    report = jobs["verify"]["artifacts"]
+    assert report["when"] == "always", "a failed job is what it is for"
+    written = f"--report junit={report['reports']['junit']}"
+    assert [line for line in jobs["verify"]["script"] if "verify-arch" in line and line.endswith(written)]
     named = set(re.findall(r"\$([A-Z_]+)", str([jobs["push"], jobs.get("weekly")])))
     theirs = {name for name in named if not name.startswith(("CI_", "AWS_TOKEN", "AWS_WEB", "GOPHERWHALE_"))}
     readme = (folder / "README.md").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gopherwhale import settings
+from gopherwhale.app import reporting
 from gopherwhale.app.gate import annotate
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.console import printable
@@ -21,6 +22,7 @@ from gopherwhale.errors import ExitCode, GopherwhaleError, UsageError, Verificat
 from gopherwhale.lint import hadolint
 from gopherwhale.lint.findings import LintReport
 from gopherwhale.lint.fixing import fix as mend
+from gopherwhale.lint.junit import junit
 from gopherwhale.lint.linter import lint as lint_text
 from gopherwhale.lint.linter import pinned_bases
 from gopherwhale.lint.machines import sarif, workflow_commands
@@ -61,7 +63,7 @@ def lint(
         online: Ask registries whether a digest that a base is pinned to is one platform's.
         fix: Write the mended lines where that needs no thought, and show them; then judge what is left.
     """
-    console = request.console
+    console, wanted = request.console, reporting.files(request)
     program = hadolint.find(request.environment)
     reports = []
     for named in _named(request, path) if path else _of_images(request):
@@ -79,9 +81,10 @@ def lint(
     document = {"schema": 1, "ok": ok, "reports": [report.to_document() for report in reports]}
     others = {
         "github": lambda: workflow_commands(reports),
+        "junit": lambda: junit(reports),
         "sarif": lambda: sarif(reports, version("gopherwhale")),
     }
-    console.show(text or "no image here is built from a Dockerfile", document, others)
+    reporting.show(request, text or "no image here is built from a Dockerfile", document, others, wanted)
     return ExitCode.GOOD if ok else ExitCode.VERIFICATION
 
 
@@ -181,7 +184,7 @@ def _known(request: Request) -> Iterator[_Subject]:
 def _of_images(request: Request) -> Iterator[_Subject]:
     for image in resolve(request)[1].images:
         subject = _of_image(image)
-        # The go engine needs no Dockerfile; one that is there is judged all the same.
+        # The go engine needs no Dockerfile; one that is there is report all the same.
         if image.settings.engine != "go" or subject.file.is_file():
             yield subject
 

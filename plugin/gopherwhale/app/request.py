@@ -28,6 +28,7 @@ class Request:
         configuration: The `gopherwhale` part of invoke's configuration, as plain values.
         flags: Settings by key, from the command line.
         images: The images asked for by name; empty for all.
+        reports: `FORMAT=FILE`, each a report to write beside what is shown.
         console: Where to speak.
     """
 
@@ -37,6 +38,7 @@ class Request:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     flags: Mapping[str, Any] = field(default_factory=dict)
     images: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
 
 
 def access_of(request: Request) -> Access:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gopherwhale import platforms
+from gopherwhale.app import reporting
 from gopherwhale.app.gate import add_to_summary
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.app.sources import open_source
@@ -56,6 +57,7 @@ def verify_arch(
         all: Judge every program of the images.
         no_cache: Read every layer, whatever was found in it before.
     """
+    wanted = reporting.files(request)
     made = _plan(request, needed=not source or revision == HEAD)
     only = platforms.parse_many(platform) if platform else None
     asked = _Asked(expect, _commit(revision, made), only, everything=all)
@@ -67,10 +69,10 @@ def verify_arch(
     else:
         assert made is not None, "asked for above"  # noqa: S101 -- for the type checker
         reports = [
-            _verify(image.layout, asked.applied(wanted), request, cache)
-            for image, wanted in zip(made.images, _wanted(made), strict=True)
+            _verify(image.layout, asked.applied(of_image), request, cache)
+            for image, of_image in zip(made.images, _wanted(made), strict=True)
         ]
-    show(request, reports)
+    show(request, reports, wanted)
     return ExitCode.GOOD if all_good(reports) else ExitCode.VERIFICATION
 
 
@@ -79,8 +81,8 @@ def all_good(reports: Sequence[Report]) -> bool:
     return all(report.ok for report in reports)
 
 
-def show(request: Request, reports: Sequence[Report]) -> None:
-    """Write reports in the format that was asked for; for GitHub, the step's summary too."""
+def show(request: Request, reports: Sequence[Report], wanted: Mapping[Path, str]) -> None:
+    """Write reports as they were asked for, to files too; for GitHub, to the step's summary."""
     console = request.console
     others = {
         "github": lambda: _github(reports),
@@ -93,7 +95,7 @@ def show(request: Request, reports: Sequence[Report]) -> None:
         "ok": all_good(reports),
         "reports": [report.to_document() for report in reports],
     }
-    console.show(text, document, others)
+    reporting.show(request, text, document, others, wanted)
     if console.format == "github":
         add_to_summary(reports, request)
 

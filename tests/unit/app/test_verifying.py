@@ -31,12 +31,12 @@ def run(tmp_path: Path) -> Run:
     make_layout(tmp_path / "dist" / "hello", {one: program(one) for one in (AMD, ARM)})
     make_layout(tmp_path / "wrong", {AMD: program(AMD), ARM: code("s390x")})
 
-    def call(form: str = "table", **own: Any) -> tuple[ExitCode, str, str]:
+    def call(form: str = "table", reports: tuple[str, ...] = (), **own: Any) -> tuple[ExitCode, str, str]:
         out, err = io.StringIO(), io.StringIO()
         environment = {"GOPHERWHALE_NO_CACHE": "1", **own.pop("environment", {})}
         console = Console(out=out, err=err, format=form)
-        code = verify_arch(Request(start=tmp_path, environment=environment, console=console), **own)
-        return code, out.getvalue(), err.getvalue()
+        request = Request(start=tmp_path, environment=environment, console=console, reports=reports)
+        return verify_arch(request, **own), out.getvalue(), err.getvalue()
 
     return call
 
@@ -84,6 +84,55 @@ def test_each_format_reaches_standard_output(run: Run, form: str, begins: str) -
     _, out, err = run(form, source=["wrong"])
     assert out.startswith(begins)
     assert "reading 2 images" in err
+
+
+def test_reports_are_written_to_files_too(run: Run, tmp_path: Path) -> None:
+    """Each is what --format shows, whole and by itself; the log has its table and the exit code stays."""
+    old = tmp_path / "report.json"
+    old.write_text("of an earlier run")
+    (tmp_path / "link.json").symlink_to(old)
+    files = {"junit": "reports/of/this.xml", "sarif": "report.sarif", "json": "link.json"}
+    asked = tuple(f"{form}={name}" for form, name in files.items())
+    code, out, _ = run(source=["wrong"], reports=asked)
+    assert code is ExitCode.VERIFICATION
+    assert out == run(source=["wrong"])[1]
+    assert out.startswith("oci:")
+    for form, name in files.items():
+        assert (tmp_path / name).read_text(encoding="utf-8") == run(form, source=["wrong"])[1]
+    assert (tmp_path / "link.json").is_symlink()
+    assert [path.name for path in (tmp_path / "reports" / "of").iterdir()] == ["this.xml"]
+    assert run(reports=("junit=good.xml",))[0] is ExitCode.GOOD
+    assert 'failures="0"' in (tmp_path / "good.xml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("juint=a",), "'juint' is no format\n  did you mean 'junit'?"),
+        (("report.xml",), "'report.xml' is no format\n  known: json, junit, sarif"),
+        (("table=a",), "'table' is no format"),
+        (("junit",), "no file is named\n  as junit=report.junit"),
+        (("junit=",), "no file is named"),
+        (("junit=dist",), "it is no file"),
+        (("junit=a", "sarif=./a"), "two reports cannot be one file"),
+    ],
+)
+def test_a_report_that_cannot_be_is_refused_before_anything_is_read(
+    run: Run, tmp_path: Path, asked: tuple[str, ...], told: str
+) -> None:
+    """The format, or the file, and what is right; nothing is written."""
+    with pytest.raises(UsageError) as caught:
+        run(source=["nothing-is-here"], reports=asked)
+    assert told in str(caught.value)
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_report_that_cannot_be_written_is_told_after_the_table(run: Run, tmp_path: Path) -> None:
+    """A file stands where its folder should be: the command fails, and that file stands."""
+    (tmp_path / "taken").write_text("x")
+    with pytest.raises(UsageError, match=r"taken/report.xml cannot be written: "):
+        run(source=["wrong"], reports=("junit=taken/report.xml",))
+    assert (tmp_path / "taken").read_text() == "x"
 
 
 def test_an_archive_of_docker_s_lacks_no_platform_by_itself(run: Run, tmp_path: Path) -> None:
