@@ -21,7 +21,8 @@ _OF_GZIP: Final = 31
 _FOREIGN: Final = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
 _MAGIC: Final = 6
 _MAX_WINDOW: Final = 128 * 1024 * 1024
-# What is unpacked at a time: it stays in a core's own cache while it is hashed and looked at.
+# What is read and unpacked at a time: it stays in a core's own cache while it is hashed and looked at, and
+# what an inflater leaves of its input is a copy each time.
 _PIECE: Final = 256 * 1024
 
 
@@ -56,7 +57,7 @@ class _Checked:
         self._hasher = None if getattr(stream, "checks_digest", False) else hashlib.new(algorithm)
         self.size = 0
 
-    def read(self, size: int = CHUNK) -> bytes:
+    def read(self, size: int = _PIECE) -> bytes:
         chunk = self._stream.read(size)
         if self._hasher:
             self._hasher.update(chunk)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -59,38 +58,6 @@ class OpenFile:
         """A part of them."""
         start, stop, _ = part.indices(self.size)
         return os.pread(self.descriptor, max(0, stop - start), start)
-
-
-class Pieces:
-    """A file in memory as it came, in pieces that nobody joined."""
-
-    def __init__(self) -> None:
-        """Hold nothing yet."""
-        self._pieces: list[bytes] = []
-        self._starts: list[int] = []
-        self._size = 0
-
-    def append(self, piece: bytes) -> None:
-        """Take the next piece, which is not empty."""
-        self._starts.append(self._size)
-        self._pieces.append(piece)
-        self._size += len(piece)
-
-    def __len__(self) -> int:
-        """How many bytes."""
-        return self._size
-
-    def __getitem__(self, part: slice, /) -> bytes:
-        """A part of them."""
-        start, stop, _ = part.indices(self._size)
-        parts = []
-        at = bisect_right(self._starts, start) - 1
-        while start < stop:
-            begin = start - self._starts[at]
-            parts.append(self._pieces[at][begin : begin + stop - start])
-            start += len(parts[-1])
-            at += 1
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class Segment(NamedTuple):

@@ -142,12 +142,25 @@ def test_a_program_is_known_wherever_a_piece_of_it_ends(cut: int, mode: int) -> 
 
 @pytest.mark.parametrize("size", [1, 12, 13])
 def test_a_program_in_memory_and_one_in_a_file_have_the_same_facts(size: int) -> None:
-    """Up to some megabytes it is held in pieces; beyond that it is read from an unnamed file."""
+    """Up to some megabytes it is held in memory; beyond that it is read from an unnamed file."""
     found = program("linux/arm64").ljust(size * MEGABYTES + 5, b"\1")
     packed = gzip.compress(tar(("app",), contents={"app": found}), 1)
     ((_, node),) = contents_of(packed).entries
     ((_, small),) = contents_of(tar(("app",), contents={"app": program("linux/arm64")})).entries
     assert (node.facts, node.digest) == (small.facts, digest_of(found))
+
+
+def test_a_program_shows_nothing_of_a_larger_one_before_it() -> None:
+    """They are held in the same memory, one after the other."""
+    large = program("linux/amd64").ljust(3 * MEGABYTES, b"\1") + program("linux/arm64")
+    # Its segments are listed behind its end, where the larger one had bytes.
+    cut = bytearray(program("linux/amd64").ljust(2 * MEGABYTES, b"\1"))
+    cut[0x20:0x28] = (3 * MEGABYTES).to_bytes(8, "little")
+    ((_, alone),) = contents_of(tar(("cut",), contents={"cut": bytes(cut)})).entries
+    both = contents_of(tar(("large",), ("cut",), contents={"large": large, "cut": bytes(cut)})).entries
+    assert both[1][1] == alone
+    assert alone.facts is not None
+    assert "beyond the end" in alone.facts.problem
 
 
 def unpacked(module: ModuleType, data: bytes) -> bytes | None:
