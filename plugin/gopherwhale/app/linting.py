@@ -184,7 +184,7 @@ def _known(request: Request) -> Iterator[_Subject]:
 def _of_images(request: Request) -> Iterator[_Subject]:
     for image in resolve(request)[1].images:
         subject = _of_image(image)
-        # The go engine needs no Dockerfile; one that is there is report all the same.
+        # The go engine needs no Dockerfile; one that is there is judged all the same.
         if image.settings.engine != "go" or subject.file.is_file():
             yield subject
 
