@@ -46,18 +46,24 @@ class Console:
 
     def show(
         self,
-        text: str,
+        text: str | Callable[[], str],
         document: Mapping[str, Any] | Sequence[Any],
         others: Mapping[str, Callable[[], str]] | None = None,
     ) -> None:
-        """Write a result: the text for people, the document as JSON, or what a further format makes of it."""
+        """Write a result.
+
+        Args:
+            text: For people; where it takes rich to lay out, a function that is called for people alone.
+            document: As JSON.
+            others: Further formats, by name.
+        """
         other = (others or {}).get(self.format)
         if other:
             shown = other()
         elif self.format == "json":
             shown = json.dumps(document, indent=2, ensure_ascii=False)
         else:
-            shown = text
+            shown = text if isinstance(text, str) else text()
         print(shown.rstrip(), file=self.out, flush=True)
 
     def prepare(self) -> None:

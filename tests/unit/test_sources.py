@@ -181,3 +181,22 @@ def test_verifying_anyone_s_image_imports_no_settings() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_machine_s_report_pays_for_no_table(tmp_path: Path) -> None:
+    """A layout's report as JSON imports neither rich nor what speaks to registries."""
+    layout = make_layout(tmp_path / "layout", {"linux/amd64": program("linux/amd64")})
+    words = ["docker.verify-arch", f"oci:{layout}", "--expect", "any", "--format", "json"]
+    found = "[name for name in ('rich', 'urllib3', 'msgspec') if name in sys.modules]"
+    code = f"""
+import sys
+from gopherwhale.__main__ import main
+try:
+    main({words})
+except SystemExit as end:
+    sys.stderr.write(f"{{end.code}} {{{found}}}")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stderr.endswith("0 []")

@@ -75,7 +75,10 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
         receipts.write_built(image, made, built.root.digest)
     if archive or docker_archive:
         _write_archives(made.images[0], request, archive, docker_archive)
-    text = "\n".join(results.built_table(image, built, request.console) for image, built in done)
+
+    def text() -> str:
+        return "\n".join(results.built_table(image, built, request.console) for image, built in done)
+
     document = {"schema": 1, "images": [results.built_document(image, built) for image, built in done]}
     request.console.show(text, document)
     return ExitCode.GOOD

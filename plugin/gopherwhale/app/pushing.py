@@ -57,10 +57,13 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
         sent = [publishing.publish(image, made, client, console.say, unmoved) for image in made.images]
         pushed = publishing.finish(sent)
     done = list(zip(made.images, built, pushed, strict=True))
-    text = "\n".join(
-        results.pushed_table(image, result, console, image.layout / publishing.RECEIPT)
-        for image, _, result in done
-    )
+
+    def text() -> str:
+        return "\n".join(
+            results.pushed_table(image, result, console, image.layout / publishing.RECEIPT)
+            for image, _, result in done
+        )
+
     documents = [
         {
             **results.built_document(image, built_one),

@@ -41,7 +41,7 @@ def files(request: Request) -> dict[Path, str]:
 
 def show(
     request: Request,
-    text: str,
+    text: str | Callable[[], str],
     document: Mapping[str, Any],
     others: Mapping[str, Callable[[], str]],
     wanted: Mapping[Path, str],
@@ -50,7 +50,7 @@ def show(
 
     Args:
         request: What was asked for.
-        text: The result for people.
+        text: The result for people; see `Console.show`.
         document: The result as JSON.
         others: What makes the further formats.
         wanted: As `files` gives it.

@@ -89,7 +89,10 @@ def show(request: Request, reports: Sequence[Report], wanted: Mapping[Path, str]
         "sarif": lambda: _sarif(reports),
         "junit": lambda: _junit(reports),
     }
-    text = "\n".join(render(report, color=console.color, width=console.width) for report in reports)
+
+    def text() -> str:
+        return "\n".join(render(report, color=console.color, width=console.width) for report in reports)
+
     document = {
         "schema": 1,
         "ok": all_good(reports),

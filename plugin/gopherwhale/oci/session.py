@@ -11,8 +11,6 @@ from functools import partial
 from typing import Final
 
 from gopherwhale.errors import AuthenticationError, GopherwhaleError, RegistryError
-from gopherwhale.oci import credentials
-from gopherwhale.oci.challenges import parse_challenge
 from gopherwhale.oci.tokens import Tokens
 from gopherwhale.oci.transport import Answer, Body, Transport
 from gopherwhale.oci.urls import joined, origin
@@ -148,6 +146,10 @@ class Session:
         return send({**headers, "Authorization": self._authorize(answer, target, scope, kept)})
 
     def _authorize(self, answer: Answer, target: Reference, scope: str, refused: str) -> str:
+        # A registry that lets everybody in need not wait for what answers it.
+        from gopherwhale.oci import credentials  # noqa: PLC0415
+        from gopherwhale.oci.challenges import parse_challenge  # noqa: PLC0415
+
         challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
         if challenge is None:
             raise AuthenticationError(f"{target.registry} refuses us and does not say what it wants")

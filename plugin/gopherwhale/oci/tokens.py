@@ -13,13 +13,16 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
 from gopherwhale.errors import AuthenticationError, RegistryError
-from gopherwhale.oci.challenges import Challenge, check_realm
-from gopherwhale.oci.credentials import Credential
 from gopherwhale.oci.transport import Answer, Transport
+
+if TYPE_CHECKING:
+    # A registry that lets everybody in needs neither.
+    from gopherwhale.oci.challenges import Challenge
+    from gopherwhale.oci.credentials import Credential
 
 _MAX_TOKEN: Final = 64 * 1024
 _GOOD: Final = 200
@@ -107,6 +110,8 @@ class Tokens:
             if credential is None or not credential.username:
                 raise _nobody(registry_url)
             return _Grant(header=_basic(credential), until=now + _LONGEST_LIFE, needs=None)
+        from gopherwhale.oci.challenges import check_realm  # noqa: PLC0415
+
         known = credential is not None and bool(credential.username or credential.identity_token)
         check_realm(challenge.realm, registry_url, credential=known, named=self.token_realms)
         token, life = read_token(self._fetch(challenge, registry_url, scope, credential), registry_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -15,6 +16,7 @@ Origin = tuple[str, str, int]
 _SOUND: Final = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(?:[/?#][\x21-\x5b\x5d-\x7e]*)?")
 
 
+@functools.lru_cache(maxsize=256)
 def origin(url: str) -> Origin:
     """Scheme, host and port of a URL: what a credential is bound to (RFC 6454).
 

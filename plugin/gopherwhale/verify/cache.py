@@ -15,6 +15,7 @@ import json
 import os
 import stat
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,7 @@ _MAX_ENTRY: Final = 16 * 1024 * 1024
 _MAX_TOTAL: Final = 128 * 1024 * 1024
 _OTHERS_MAY_WRITE: Final = 0o022
 _CHECKSUM: Final = 64
+_CODE: Final = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ class LayerCache:
 
 
 def _key(layer: Descriptor, diff_id: str) -> list[Any]:
-    return [_code(), layer.digest, layer.size, diff_id]
+    # The first of several threads reads the code for all.
+    with _CODE:
+        return [_code(), layer.digest, layer.size, diff_id]
 
 
 @lru_cache(maxsize=1)
@@ -119,8 +123,9 @@ def _code() -> str:
     hasher = hashlib.sha256()
     for package in (oci, verify):
         for folder in package.__path__:
-            for path in sorted(Path(folder).glob("*.py")):
-                hasher.update(path.name.encode() + b"\0" + path.read_bytes())
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                if entry.name.endswith(".py"):
+                    hasher.update(entry.name.encode() + b"\0" + Path(entry).read_bytes())
     return hasher.hexdigest()
 
 

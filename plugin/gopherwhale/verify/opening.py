@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import (
@@ -27,8 +27,8 @@ from gopherwhale.verify.contents import Contents, read_contents
 from gopherwhale.verify.filesystem import FileSystem, build
 
 Say = Callable[[str], None]
-# Documents wait for the network; layers are work for a core and hold memory.
-_DOCUMENTS: Final = 8
+# Questions wait for the network; reading a layer is work for a core and holds memory.
+_QUESTIONS: Final = 8
 _LAYERS: Final = min(4, os.cpu_count() or 1)
 _WORTH_SAYING: Final = 2.0
 
@@ -85,13 +85,27 @@ def open_images(
         ambiguous, not what its descriptor says, or beyond a bound.
     """
     reader = _Reader(source, limits or Limits(), cache, say or (lambda _line: None))
-    with ThreadPoolExecutor(_DOCUMENTS) as documents, ThreadPoolExecutor(_LAYERS) as layers:
-        try:
-            return reader.read(entries, documents, layers)
-        except BaseException:
-            for pool in (documents, layers):
+    with _Pools() as pools:
+        return reader.read(entries, pools)
+
+
+class _Pools:
+    """Threads for documents, for layers that were read before, and for those that are to be read."""
+
+    def __init__(self) -> None:
+        self.documents, self.known = ThreadPoolExecutor(_QUESTIONS), ThreadPoolExecutor(_QUESTIONS)
+        self.layers = ThreadPoolExecutor(_LAYERS)
+        self._all = (self.documents, self.known, self.layers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_error: object) -> None:
+        if kind is not None:
+            for pool in self._all:
                 pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for pool in self._all:
+            pool.shutdown()
 
 
 @dataclass(frozen=True)
@@ -101,16 +115,14 @@ class _Reader:
     cache: LayerCache | None
     say: Say
 
-    def read(
-        self, entries: Sequence[Descriptor], documents: ThreadPoolExecutor, layers: ThreadPoolExecutor
-    ) -> list[Opened | LayoutError]:
+    def read(self, entries: Sequence[Descriptor], pools: _Pools) -> list[Opened | LayoutError]:
         contents: dict[_Layer, Future[Contents]] = {}
-        waiting = [(entry, documents.submit(self._documents, entry)) for entry in entries]
+        waiting = [(entry, pools.documents.submit(self._documents, entry)) for entry in entries]
         for _, one in waiting:
             if one.exception() is None:
                 for layer in _layers(*one.result()):
                     if layer not in contents:
-                        contents[layer] = layers.submit(self._contents, layer)
+                        contents[layer] = self._submit(layer, pools)
         return [_opened(entry, one, contents) for entry, one in waiting]
 
     def _documents(self, entry: Descriptor) -> tuple[Manifest, ImageConfig]:
@@ -127,11 +139,19 @@ class _Reader:
             )
         return manifest, config
 
-    def _contents(self, layer: _Layer) -> Contents:
-        known = self.cache.get(layer.descriptor, layer.diff_id) if self.cache else None
+    def _submit(self, layer: _Layer, pools: _Pools) -> Future[Contents]:
+        if self.cache is None:
+            return pools.layers.submit(self._read, layer)
+        return pools.known.submit(self._known_or_read, layer, self.cache, pools.layers)
+
+    def _known_or_read(self, layer: _Layer, cache: LayerCache, layers: ThreadPoolExecutor) -> Contents:
+        known = cache.get(layer.descriptor, layer.diff_id)
         if known is not None:
             self.source.confirm(layer.descriptor)
             return known
+        return layers.submit(self._read, layer).result()
+
+    def _read(self, layer: _Layer) -> Contents:
         started = time.monotonic()
         found = read_contents(self.source, layer.descriptor, layer.diff_id, self.limits)
         seconds, size = time.monotonic() - started, layer.descriptor.size
