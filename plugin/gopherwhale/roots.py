@@ -23,5 +23,5 @@ def find_root(start: Path) -> Path:
                 return folder
     raise UsageError(
         f"{start} is not in a Go repository: no {FILE_NAME} and no go.mod here or above",
-        hint="change into one, or make a new one with cookiecutter",
+        hint="change into one, or make one with `gopherwhale new`",
     )

@@ -40,6 +40,14 @@ def test_the_repository_is_that_of_cookiecutter(
     [
         (("new",), "there is nobody to ask"),
         (("new", "--no-input", "--answer", "projekt=x"), "did you mean project?"),
+        (
+            ("new", "--no-input", "--answer", "kind=htpp"),
+            "kind: 'htpp' is no answer\n  one of: http, tool, worker",
+        ),
+        (
+            ("new", "--no-input", "--answer", "weekly=perhaps"),
+            "weekly: 'perhaps' is no answer\n  one of: yes, no",
+        ),
     ],
 )
 def test_a_users_mistake_is_told(

@@ -28,6 +28,8 @@ _MAX_FILES: Final = 5000
 _MAX_LINE: Final = 200
 # What no question asks for; cookiecutter hands on names with one underscore without rendering them.
 SHAPE: Final = "_shape"
+# https://cookiecutter.readthedocs.io/en/stable/advanced/boolean_variables.html#basic-usage
+_YES_OR_NO: Final = frozenset({"1", "true", "t", "yes", "y", "on", "0", "false", "f", "no", "n", "off"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 Files = Mapping[str, bytes]
@@ -158,8 +160,21 @@ def _inert(answers: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, An
             raise UsageError(f"the answer {name} is neither a text nor yes or no")
         if any(start in str(value) for start in starts):
             raise UsageError(f"the answer {name} holds a mark of the template's: {value!a}"[:_MAX_LINE])
+        _refuse_unknown(name, value, asked[name])
     shape = answers.get(SHAPE)
     return {**kept, SHAPE: shape} if isinstance(shape, dict) and SHAPE in asked else kept
+
+
+def _refuse_unknown(name: str, value: object, default: object) -> None:
+    """What cookiecutter would pass over without a word, and take its default for."""
+    if isinstance(default, bool):
+        good, known = str(value).strip().lower() in _YES_OR_NO, ["yes", "no"]
+    elif isinstance(default, list):
+        good, known = value in default, list(map(str, default))
+    else:
+        return
+    if not good:
+        raise UsageError(f"{name}: {str(value)[:80]!a} is no answer", hint=f"one of: {', '.join(known)}")
 
 
 def _read(folder: Path) -> dict[str, bytes]:

@@ -96,7 +96,7 @@ def find_root(start: Path) -> Path:
     if module is None:
         raise UsageError(
             f"{start} is not in a Go repository: no go.mod and no go.work here or above",
-            hint="change into one, or make a new one with cookiecutter",
+            hint="change into one, or make one with `gopherwhale new`",
         )
     return module
 

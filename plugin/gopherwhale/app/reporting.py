@@ -58,11 +58,15 @@ def show(
     Raises:
         UsageError: A file cannot be written; what stood there stands. Standard output has the result.
     """
-    request.console.show(text, document, others)
     made = {"json": lambda: json.dumps(document, indent=2, ensure_ascii=False), **others}
+    failed = None
+    # First: whoever reads standard output may have had enough before its end.
     for path, form in wanted.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, f"{made[form]().rstrip()}\n".encode(), sync=False)
         except OSError as error:
-            raise UsageError(f"the report {path} cannot be written: {error.strerror}") from None
+            failed = UsageError(f"the report {path} cannot be written: {error.strerror}")
+    request.console.show(text, document, others)
+    if failed:
+        raise failed

@@ -72,6 +72,10 @@ def _from_registry(text: str, client: Callable[[], RegistryClient]) -> ImageSour
 
 def _from_path(scheme: str, rest: str, start: Path) -> ImageSource:
     path, select = split_selector(rest, start)
+    if not path.exists():
+        raise UsageError(
+            f"{scheme}:{rest}: there is no {path}", hint="name a layout or an archive that is there"
+        )
     if scheme == "oci":
         return Layout(path, select)
     from gopherwhale.oci.tar_source import open_docker_archive, open_oci_archive  # noqa: PLC0415

@@ -15,7 +15,16 @@ from gopherwhale.app import reporting
 from gopherwhale.app.gate import add_to_summary
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.app.sources import open_source
-from gopherwhale.errors import ExitCode, LayoutError, UsageError
+from gopherwhale.console import printable
+from gopherwhale.errors import (
+    AuthenticationError,
+    ExitCode,
+    GopherwhaleError,
+    LayoutError,
+    MissingToolError,
+    RegistryError,
+    UsageError,
+)
 from gopherwhale.oci.layout import Layout
 from gopherwhale.platforms import Platform
 from gopherwhale.roots import find_root
@@ -64,15 +73,21 @@ def verify_arch(
     cache = None if no_cache else LayerCache.of_user(request.environment)
     # What the report is laid out with is imported while layers are read and unpacked without the lock.
     threading.Thread(target=request.console.prepare, daemon=True).start()
+    failed: list[GopherwhaleError] = []
     if source:
-        reports = list(_verify_sources(request, source, lambda text: asked.of_source(text, made), cache))
+        reports = list(
+            _verify_sources(request, source, lambda text: asked.of_source(text, made), cache, failed)
+        )
     else:
         assert made is not None, "asked for above"  # noqa: S101 -- for the type checker
         reports = [
             _verify(image.layout, asked.applied(of_image), request, cache)
             for image, of_image in zip(made.images, _wanted(made), strict=True)
         ]
-    show(request, reports, wanted)
+    if reports or not failed:
+        show(request, reports, wanted)
+    if failed:
+        raise failed[0]
     return ExitCode.GOOD if all_good(reports) else ExitCode.VERIFICATION
 
 
@@ -182,8 +197,13 @@ def _commit(revision: str, made: Plan | None) -> str:
 
 
 def _verify_sources(
-    request: Request, sources: Sequence[str], wanted: Callable[[str], Wanted], cache: LayerCache | None
+    request: Request,
+    sources: Sequence[str],
+    wanted: Callable[[str], Wanted],
+    cache: LayerCache | None,
+    failed: list[GopherwhaleError],
 ) -> Iterator[Report]:
+    """A report for each source; one whose registry or Docker fails hides no other, and is told at the end."""
     with contextlib.ExitStack() as stack:
 
         @functools.cache
@@ -199,6 +219,10 @@ def _verify_sources(
                     yield verify_image(opened, wanted(text), cache=cache, say=request.console.say)
             except LayoutError as error:
                 yield unreadable(text, error)
+            except (AuthenticationError, MissingToolError, RegistryError) as error:
+                if failed or len(sources) > 1:
+                    request.console.say(f"{printable(text)}: {error}")
+                failed.append(error)
 
 
 def _verify(path: Path, wanted: Wanted, request: Request, cache: LayerCache | None) -> Report:

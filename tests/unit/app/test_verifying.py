@@ -12,9 +12,10 @@ import pytest
 from gopherwhale.app.request import Request
 from gopherwhale.app.verifying import verify_arch
 from gopherwhale.console import Console
-from gopherwhale.errors import ExitCode, UsageError
+from gopherwhale.errors import ExitCode, RegistryError, UsageError
 from gopherwhale.oci.archive import write_archive
 from gopherwhale.oci.layout import Layout
+from gopherwhale.oci.transport import Transport
 from tests.unit.adopt.repositories import commit, git
 from tests.unit.oci.images import make_layout
 from tests.unit.verify.judged import code, program
@@ -67,6 +68,26 @@ def test_one_source_that_cannot_be_read_hides_no_other(run: Run, tmp_path: Path)
     reports = [(one["source"].rpartition("/")[2], one["ok"]) for one in json.loads(out)["reports"]]
     assert reports == [("empty", False), ("hello", True)]
     assert code is ExitCode.VERIFICATION
+
+
+def test_a_registry_that_fails_hides_no_other_source(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was judged is shown and written, and the failure is the command's; alone it is all there is."""
+    monkeypatch.setattr(Transport, "_pause", lambda *_: None)
+    console = io.StringIO()
+    request = Request(
+        start=tmp_path,
+        environment={"GOPHERWHALE_NO_CACHE": "1"},
+        console=Console(out=console, err=io.StringIO(), format="json"),
+        reports=("junit=all.xml",),
+    )
+    with pytest.raises(RegistryError, match=r"127\.0\.0\.1:1"):
+        verify_arch(request, ["127.0.0.1:1/x/y:1", "oci:dist/hello"])
+    assert [one["ok"] for one in json.loads(console.getvalue())["reports"]] == [True]
+    assert 'failures="0"' in (tmp_path / "all.xml").read_text(encoding="utf-8")
+    with pytest.raises(RegistryError):
+        run(source=["127.0.0.1:1/x/y:1"])
 
 
 @pytest.mark.parametrize(
