@@ -20,7 +20,7 @@ from tasks._testbed.processes import stop
 from tasks._testbed.registry import start_registry
 from tasks._testbed.state import State
 from tests.conftest import AMBIENT, REQUIRE_ENGINE
-from tests.engine import caches, projects
+from tests.engine import caches, ports, projects
 from tests.engine.projects import Installed, Project
 from tests.sharing import once
 from tests.template.baking import bake
@@ -205,11 +205,18 @@ def warm(
         environment = {**go_environment, "CGO_ENABLED": "0"}
         made = bake(folder / "made", builder="debian", go_version=testbed.go_version)
         project = Project(folder=made, environment=environment)
-        for platform in parse_many([projects.PLATFORMS]):
+        # This machine's last: for it, others compile from the first moment.
+        for platform in reversed(parse_many([projects.PLATFORMS])):
             project.good("go", "build", "-trimpath", "-o", os.devnull, ".", **platform.go_environment())
         caches.give(folder, go_environment, testbed.golang)
 
     once(tmp_path_factory, "warm", fill)
+
+
+@pytest.fixture(scope="session")
+def runtimes(go_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a small program for each of Go's ports, which is the runtime and little else."""
+    return once(tmp_path_factory, "ports", lambda folder: ports.compile_all(folder, go_environment))
 
 
 @pytest.fixture(scope="session")
@@ -219,6 +226,12 @@ def go_environment(testbed: Testbed) -> Mapping[str, str]:
     return testbed.environment(
         GOCACHE=str(caches / "build"), GOMODCACHE=str(caches / "modules"), GOTOOLCHAIN="local"
     )
+
+
+@pytest.fixture(scope="session")
+def compiling(go_environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Give the same for Go's other commands: with -trimpath, as in all builds, they find those compiled."""
+    return {**go_environment, "GOFLAGS": "-trimpath"}
 
 
 def _from_proxy(package: str, testbed: Testbed, go_environment: Mapping[str, str]) -> str:

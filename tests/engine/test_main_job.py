@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import tarfile
@@ -80,12 +79,9 @@ def binary(project: Project, platform: str, target: Path) -> Path:
 @contextlib.contextmanager
 def container(docker: Command, image: str) -> Iterator[str]:
     """Run an image with its port on loopback, and stop it by its id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    identifier = docker("run", "--detach", "--publish", f"127.0.0.1:{port}:8080", image).strip()
+    identifier = docker("run", "--detach", "--publish", "127.0.0.1::8080", image).strip()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{docker('port', identifier, '8080').strip()}"
     finally:
         docker("rm", "--force", identifier)
 

@@ -40,7 +40,9 @@ def with_api(testbed: Testbed, go_environment: Mapping[str, str]) -> Iterator[st
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(_SOURCE, folder)
     (folder / "go.mod").write_text(_MODULE)
-    environment = {**go_environment, "GOFLAGS": "-mod=mod -trimpath", "GOTOOLCHAIN": "auto"}
+    # As crane and oras are built, of the same modules.
+    flags = {"GOFLAGS": "-mod=mod -trimpath", "GOTOOLCHAIN": "auto", "CGO_ENABLED": "0"}
+    environment = {**go_environment, **flags}
     built = subprocess.run(
         ["go", "build", "-o", "registry", "."],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False,

@@ -14,7 +14,6 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.conftest import AMBIENT
 from tests.engine.conftest import Testbed
 from tests.template.baking import bake, bake_with, covering
 
@@ -40,16 +39,9 @@ Go = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def go(request: pytest.FixtureRequest) -> Go:
-    """Give a function that runs Go's own tools: the machine's, or else the testbed's."""
-    environment: Mapping[str, str]
-    if shutil.which("go"):
-        # The machine's own cache: standard library and test binaries need not be compiled afresh.
-        ours = {name: AMBIENT[name] for name in ("HOME", "GOCACHE", "GOMODCACHE") if name in AMBIENT}
-        environment = {**os.environ, **ours, "GOTOOLCHAIN": "local", "GOENV": "off", "GOFLAGS": ""}
-    else:
-        environment = request.getfixturevalue("go_environment")
-
+def go(compiling: Mapping[str, str]) -> Go:
+    """Give a function that runs Go's own tools."""
+    environment = compiling
     asked = ["go", "env", "GOROOT"]
     root = subprocess.run(
         asked, env=environment, capture_output=True, text=True, check=True, timeout=_SECONDS
@@ -104,7 +96,15 @@ def installed(testbed: Testbed, go: Go) -> Callable[[str], Path]:
         if not (folder / name).exists():
             own = folder / f".{name}-{os.getpid()}"
             # As `go run` in the new repository's own lint, which finds it compiled, or the other way about.
-            go("go", "install", tool, cwd=folder, GOBIN=str(own), GOTOOLCHAIN="auto", GOFLAGS="-mod=mod")
+            go(
+                "go",
+                "install",
+                tool,
+                cwd=folder,
+                GOBIN=str(own),
+                GOTOOLCHAIN="auto",
+                GOFLAGS="-mod=mod -trimpath",
+            )
             next(own.iterdir()).replace(folder / name)
             own.rmdir()
         return folder / name
