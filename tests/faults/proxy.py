@@ -250,7 +250,8 @@ class _Handler(BaseHTTPRequestHandler):
         while left > 0 and (part := self.rfile.read(min(left, _BLOCK))):
             upstream.send(part)
             left -= len(part)
-        if fault.cut_request is not None:
+        # A client that was killed in the middle of its body sends no more of it: the server is to see that.
+        if left > 0 or fault.cut_request is not None:
             _end(upstream)
             self._cut()
         return upstream
