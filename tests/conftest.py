@@ -34,13 +34,16 @@ _DROPPED: Final = {
     *("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "REGISTRY_AUTH_FILE"),
     *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
 }
-# The modules that take longest, those first that every other waits for least: a worker that began one of them
-# when all else is done would work alone for minutes.
+# The modules that take longest, in the order in which they start: a worker that began one of them when all
+# else is done would work alone for minutes. The first two wait for nothing that others compile.
 _LONGEST: Final = (
-    *("template_rehearsal", "main_job", "template_go", "adopted", "go_engine", "push_registry", "referrers"),
-    *("go_ports", "lint_builds", "go_engine_demo", "installed", "go_engine_faults", "buildx_settings"),
-    *("push_kills", "template_guard", "verify_images", "promotion", "go_engine_bases", "go_engine_repeats"),
+    *("template_go", "go_ports", "template_rehearsal", "main_job", "adopted", "go_engine_demo", "go_engine"),
+    *("lint_builds", "push_kills", "referrers", "installed", "go_engine_faults", "lint_habits"),
+    *("push_registry", "verify_images", "buildx_settings", "template_guard", "go_engine_repeats"),
+    *("go_engine_bases", "promotion"),
 )
+# Of these, each test is long, and none shares with its neighbours what the other workers do not have.
+_APART: Final = {"template_rehearsal", "main_job"}
 _HOME: Final = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -62,14 +65,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest modules first, then the other engine tests, then the rest in its own order."""
+    """Put the longest modules first, then the other engine tests, then the rest in its own order.
+
+    The tests of a module stay on one worker, since they share what is dear to make.
+    """
     items.sort(key=lambda item: _place(item.path))
+    for item in items:
+        if _name(item.path) not in _APART:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
 
 
 def _place(path: Path) -> int:
-    name = path.stem.removeprefix("test_")
     engine = path.parent.name == "engine"
-    return _LONGEST.index(name) if engine and name in _LONGEST else len(_LONGEST) + (not engine)
+    return _LONGEST.index(_name(path)) if _name(path) in _LONGEST else len(_LONGEST) + (not engine)
+
+
+def _name(path: Path) -> str:
+    """What an engine test's module is about; empty for the others."""
+    return path.stem.removeprefix("test_") if path.parent.name == "engine" else ""
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
