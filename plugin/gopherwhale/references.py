@@ -6,6 +6,7 @@ client shares; Docker Hub's short names are completed as the Docker client does.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass, replace
@@ -79,12 +80,7 @@ class Reference:
     @property
     def is_loopback(self) -> bool:
         """Whether the registry is `localhost` or a literal loopback address, where plain HTTP is allowed."""
-        host = self.registry
-        host = host[1 : host.index("]")] if host.startswith("[") else host.rsplit(":", 1)[0]
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return _is_loopback(self.registry)
 
     def with_tag(self, tag: str) -> Reference:
         """The same repository under a tag, without a digest.
@@ -110,6 +106,15 @@ class Reference:
                 f"{digest!r} is not a digest", hint="sha256: and 64 hexadecimal digits in lower case"
             )
         return replace(self, tag="", digest=digest)
+
+
+@functools.lru_cache(maxsize=64)
+def _is_loopback(registry: str) -> bool:
+    host = registry[1 : registry.index("]")] if registry.startswith("[") else registry.rsplit(":", 1)[0]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def parse(text: str) -> Reference:
