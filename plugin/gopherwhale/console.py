@@ -123,6 +123,11 @@ def printable(text: str) -> str:
     return plain.replace("::", r":\x3a").replace("##[", r"##\x5b")
 
 
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """A number and what it is of."""
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
 def human_size(size: float) -> str:
     """Bytes as a person reads them, in powers of 1000 as registries count."""
     for unit in ("B", "kB", "MB"):

@@ -357,6 +357,8 @@ def test_an_error_is_two_lines_and_the_code_of_its_class(
         (("docker.plan", "--image", "nope"), "there is no image 'nope'"),
         (("docker.push",), "has no tag"),
         (("docker.cross-build", "--image", "hello", "--engine", "podman"), "the command line"),
+        (("docker.cross-build", "--archive", "nowhere/x.tar"), "it is no file in a folder that is there"),
+        (("docker.cross-build", "--docker-archive", "."), "it is no file in a folder that is there"),
         (("docker.verify-arch",), "is not an OCI image layout"),
         (("docker.verify-arch", "./nothing-here"), "neither a folder nor a file"),
         (("docker.verify-arch", "Acme/UPPER"), "is not an image reference"),

@@ -173,6 +173,27 @@ def test_a_merge_again_is_the_same_image(world: World) -> None:
     assert len(digests) == 1
 
 
+def test_a_tree_with_changes_does_not_make_the_image_one(world: World) -> None:
+    """What was built of the commit is called by it, whatever lies about where it is merged."""
+    paths = [str(world.push(platform)) for platform in MACHINES]
+    digests = []
+    for name in ("dist/ignored", "receipts-and-such"):
+        (world.root / name).write_text("x")
+        request = world.request()
+        merge(request, paths)
+        digests.append(shown(request)["images"][0]["digest"])
+        (world.root / name).unlink()
+    assert digests[0] == digests[1]
+    index = json.loads(world.memory.manifests["acme/hello", digests[1]][1])
+    assert index["annotations"]["org.opencontainers.image.version"] == f"sha-{world.commit[:12]}"
+    # Where somebody allows what was built of changes, it is called so.
+    dirty = [str(edited(Path(path), dirty=True)) for path in paths]
+    request = world.request(allow_dirty=True)
+    merge(request, dirty)
+    index = json.loads(world.memory.manifests["acme/hello", shown(request)["images"][0]["digest"]][1])
+    assert index["annotations"]["org.opencontainers.image.version"].endswith("-dirty")
+
+
 def edited(path: Path, **changes: Any) -> Path:
     document = json.loads(path.read_text())
     document.update(changes)

@@ -70,6 +70,8 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
         raise UsageError(
             f"{flag} writes one image, and there are several", hint="choose one with --image NAME"
         )
+    for file in filter(None, (archive, docker_archive)):
+        _refuse_unwritable(request.start / file)
     done = list(zip(made.images, cross_build_all(choose(made.images, made, request), request), strict=True))
     for image, built in done:
         receipts.write_built(image, made, built.root.digest)
@@ -129,6 +131,12 @@ def cross_build_all(
         meanwhile()
 
     return [pipeline.cross_build(image, engine, console.say, waiting) for image, engine in chosen]
+
+
+def _refuse_unwritable(file: Path) -> None:
+    """Before minutes of building: a folder that is not there, or a folder in the file's place."""
+    if not file.parent.is_dir() or file.is_dir():
+        raise UsageError(f"cannot write {file}: it is no file in a folder that is there")
 
 
 def _write_archives(image: ImagePlan, request: Request, archive: str, docker_archive: str) -> None:

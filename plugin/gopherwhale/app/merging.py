@@ -8,6 +8,7 @@ from dataclasses import replace
 from gopherwhale import pipeline, publishing, receipts, results
 from gopherwhale.app import gate
 from gopherwhale.app.request import Request, resolve
+from gopherwhale.console import counted
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.merged import merge as merge_index
 from gopherwhale.oci.push import PushResult
@@ -30,10 +31,11 @@ def merge(request: Request, receipt: Sequence[str] = ()) -> ExitCode:
             read back from the registry, is not what was asked for. No tag has moved.
         RegistryError: A registry failed; no tag has moved, or the message says which.
     """
-    _, resolved = resolve(request)
+    given = [receipts.read(request.start / path) for path in receipt]
     # Nothing is built: whether the tree here has changes, as the receipts' own files, does not matter.
+    _, resolved = resolve(request, built_dirty=any(one.dirty for one in given))
     made = replace(resolved, revision=None)
-    chosen = _by_image(made, [receipts.read(request.start / path) for path in receipt], request)
+    chosen = _by_image(made, given, request)
     publishing.check_may_push(made)
     for image in made.images:
         if image.name in chosen:
@@ -84,7 +86,7 @@ def _bring(
     assert image.repository is not None, "check_may_push comes first"  # noqa: S101 -- for the type checker
     parts = {receipt.digest: receipt.images for receipt in found}
     source = merge_index(client, image.repository, parts, image.platforms, image.annotations)
-    say(f"{image.name}: merging {len(found)} pushes into {source.root.digest}")
+    say(f"{image.name}: merging {counted(len(found), 'push', 'es')} into {source.root.digest}")
     publication = publishing.publish(image, plan, client, say, unmoved, merged=source)
     for place in image.repositories:
         back = RegistrySource(client, place.with_digest(source.root.digest))

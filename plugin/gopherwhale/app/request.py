@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +80,19 @@ def _says_anything(request: Request) -> bool:
     )
 
 
-def resolve(request: Request, prepare: Callable[[Settings], None] = lambda _: None) -> tuple[Settings, Plan]:
+def resolve(
+    request: Request,
+    prepare: Callable[[Settings], None] = lambda _: None,
+    *,
+    built_dirty: bool | None = None,
+) -> tuple[Settings, Plan]:
     """Read settings and git, and decide what the run is.
 
     Args:
         request: What was asked for.
         prepare: Called with the settings while git is at work.
+        built_dirty: Whether what was built elsewhere of this commit had changes, which decides what it is
+            called; None where the tree here is what is built.
 
     Raises:
         UsageError: A setting, a name or the tree cannot be used.
@@ -97,5 +104,7 @@ def resolve(request: Request, prepare: Callable[[Settings], None] = lambda _: No
         root, configuration=request.configuration, environment=request.environment, flags=request.flags
     )
     revision = git.read(root, request.environment, ignore=resolved.dist, meanwhile=lambda: prepare(resolved))
+    if revision and built_dirty is not None:
+        revision = replace(revision, dirty=("what was built elsewhere",) if built_dirty else ())
     date = plan.source_date_of(revision, request.environment, time.time)
     return resolved, plan.make(resolved, revision, source_date=date, only=request.images)

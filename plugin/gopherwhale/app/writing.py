@@ -10,7 +10,7 @@ from typing import Any
 from gopherwhale.adopt import changes
 from gopherwhale.adopt.changes import Change
 from gopherwhale.app.request import Request
-from gopherwhale.console import printable
+from gopherwhale.console import counted, printable
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.guesses import closest
 
@@ -94,8 +94,7 @@ def _show(request: Request, outcome: Outcome) -> None:
 
 
 def _count(outcome: Outcome) -> str:
-    number = len(outcome.changes)
-    return f"{number} file{'' if number == 1 else 's'}"
+    return counted(len(outcome.changes), "file")
 
 
 def _document(outcome: Outcome, *, written: bool) -> dict[str, Any]:

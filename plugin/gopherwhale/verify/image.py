@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from gopherwhale.console import counted
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import INDEX_TYPES, Descriptor, Index, parse_index
 from gopherwhale.oci.source import ImageSource, read_document
@@ -87,7 +88,7 @@ def verify_image(
     wanted = wanted or Wanted()
     entries = _entries(source, wanted)
     if say:
-        say(f"reading {len(entries.images)} images of {source.name}")
+        say(f"reading {counted(len(entries.images), 'image')} of {source.name}")
     opened = open_images(source, entries.images, cache=cache, say=say)
     pairs = [
         (entry, found)
