@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -38,6 +41,26 @@ def test_zizmor_is_content(bakes: tuple[Baked, ...], tool: Callable[..., str]) -
     folders = [folder for folder, answers in bakes if answers["ci"] != "gitlab"]
     arguments = ("--offline", "--quiet", "--format=json", "--strict-collection")
     assert tool("zizmor", *arguments, *folders, cwd=folders[0]).strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("schema", "name"), [("gitlab-ci", ".gitlab-ci.yml"), ("dependabot", ".github/dependabot.yml")]
+)
+def test_the_schemas_of_those_who_read_it_are_content(
+    bakes: tuple[Baked, ...], schema: str, name: str
+) -> None:
+    """GitLab's own schema of pipelines takes every one of ours and no misspelt one; so does dependabot's."""
+    carried = importlib.resources.files("check_jsonschema.builtin_schemas.vendor").joinpath(f"{schema}.json")
+    document = json.loads(carried.read_bytes())
+    judge = jsonschema.validators.validator_for(document)(document)
+    files = [folder / name for folder, _ in bakes if (folder / name).exists()]
+    assert files
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        judge.validate(yaml.safe_load(text))
+        wrong = re.sub(r"\bjunit:|\binterval:", "no-such-key:", text)
+        assert wrong != text
+        assert not judge.is_valid(yaml.safe_load(wrong))
 
 
 def test_every_action_is_pinned(baked: Baked) -> None:
