@@ -18,6 +18,9 @@ from gopherwhale.flags import Command
 if TYPE_CHECKING:
     from gopherwhale.console import Console
 
+# As a shell counts what SIGINT ended.
+_INTERRUPTED = 130
+
 
 def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], Mapping[str, Any]]) -> int:
     """Do a command; an error of ours becomes one or two lines on stderr.
@@ -50,6 +53,10 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
     except GopherwhaleError as error:
         sys.stderr.write(f"gopherwhale: {error}\n")
         return int(error.exit_code)
+    except KeyboardInterrupt:
+        # What is written is whole, and a push keeps notes of what it has sent.
+        sys.stderr.write(f"gopherwhale: {command.name} was interrupted; the same again does what is left\n")
+        return _INTERRUPTED
 
 
 def _console(command: Command, form: str) -> Console:

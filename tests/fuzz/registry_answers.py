@@ -24,9 +24,9 @@ def answer(status: int, **headers: str) -> Answer:
     return Answer(status=status, url=url, headers=headers, raw=raw)
 
 
-def read_error(data: bytes) -> str:
+def read_error(data: bytes, status: int = 500) -> str:
     """The line that an error's body becomes."""
-    return str(failure(answer(500), _PLACE, data, "sha256:" + "0" * 64))
+    return str(failure(answer(status), _PLACE, data, "sha256:" + "0" * 64))
 
 
 def read_location(data: bytes) -> object:

@@ -173,8 +173,10 @@ def test_the_version_is_that_of_what_is_installed(flag: str, capfd: pytest.Captu
     assert capfd.readouterr().out == f"gopherwhale {version('gopherwhale')}\n"
 
 
-def test_an_interrupt_is_no_traceback(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control-C ends with 130, as a shell counts it."""
+def test_an_interrupt_is_no_traceback(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Control-C ends with 130, as a shell counts it, in both front ends, and with a line of what to do."""
 
     def interrupted(_request: Request) -> ExitCode:
         raise KeyboardInterrupt
@@ -182,7 +184,9 @@ def test_an_interrupt_is_no_traceback(repository: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(pushing, "push", interrupted)
     with pytest.raises(SystemExit) as ended:
         main(["docker.push"])
-    assert ended.value.code == 130, repository
+    assert ended.value.code == call("docker.push") == 130, repository
+    line = "gopherwhale: push was interrupted; the same again does what is left\n"
+    assert capfd.readouterr().err == line * 2
 
 
 def test_a_reader_that_has_had_enough_is_no_error_of_ours() -> None:

@@ -245,7 +245,7 @@ def _image(repository: str, source: str, module: str, project: str, notes: list[
         image = f"registry.gitlab.com/{parts.path.strip('/').lower()}"
     else:
         raise UsageError(
-            "nothing here tells where the image shall go: there is no remote at GitHub or GitLab",
+            "nothing here tells where the image shall go: there is no remote at github.com or gitlab.com",
             hint="gopherwhale init --repository REGISTRY/NAME",
         )
     notes.append(

@@ -17,6 +17,7 @@ from gopherwhale.oci.urls import joined, origin
 from gopherwhale.references import Reference
 
 _NO_NAME: Final = b"NAME_UNKNOWN"
+_NO_MANIFEST: Final = b"MANIFEST_UNKNOWN"
 MAX_ERROR: Final = 64 * 1024
 OK: Final = 200
 CREATED: Final = 201
@@ -178,13 +179,21 @@ def expect(answer: Answer, good: Collection[int], target: Reference, body: bytes
 def failure(answer: Answer, target: Reference, body: bytes, digest: str = "") -> GopherwhaleError:
     """The error that an answer is: its cause, the registry and the digest, in one line."""
     if answer.status in (UNAUTHORIZED, FORBIDDEN):
+        login = f"docker login {target.registry}"
+        refused = f"{target.registry} refuses access to {target.repository} (status {answer.status})"
+        if answer.status == UNAUTHORIZED:
+            return AuthenticationError(refused, hint=f"run: {login}")
+        # What an account lacks, the registry alone knows.
         return AuthenticationError(
-            f"{target.registry} refuses access to {target.repository} (status {answer.status})",
-            hint=f"run: docker login {target.registry}",
+            f"{refused}{_said(body)}", hint=f"it is not there, or this account may not; another's: {login}"
         )
     what = f"{target.name}{'@' + digest if digest else ''}"
     tries = f" after {answer.attempts} attempts" if answer.attempts > 1 else ""
-    hint = "does the repository exist? some registries want it to be made first" if _NO_NAME in body else ""
+    hint = ""
+    if _NO_NAME in body:
+        hint = "does the repository exist? some registries want it to be made first"
+    elif _NO_MANIFEST in body:
+        hint = f"docker.tags {target.name} lists what is there"
     return RegistryError(f"{what}: the registry answers {answer.status}{tries}{_said(body)}", hint=hint)
 
 

@@ -38,12 +38,27 @@ def test_whatever_a_registry_says_becomes_one_bounded_printable_line(body: bytes
         ({"errors": [{"code": "UNKNOWN", "detail": {"Enclosed": {"Err": 28}}}]}, "No space left on device"),
         ({"errors": [{"code": "DENIED", "message": "quota exceeded"}]}, "DENIED quota exceeded"),
         ({"errors": [{"code": "NAME_UNKNOWN", "message": "no"}]}, "does the repository exist?"),
+        ({"errors": [{"code": "MANIFEST_UNKNOWN"}]}, "docker.tags registry.example/acme/hello lists what is"),
         ({"message": "Not Found"}, '{"message": "Not Found"}'),
     ],
 )
 def test_a_cause_is_told_in_words(document: Any, expected: str) -> None:
     """A full disk is a number in the registry's answer and words in ours."""
     assert expected in read_error(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (401, "(status 401)\n  run: docker login registry.example"),
+        (403, "(status 403): DENIED no write_package\n  it is not there, or this account may not"),
+    ],
+)
+def test_a_refusal_says_what_the_registry_says_of_it(status: int, told: str) -> None:
+    """Whoever is not logged in logs in; whoever is reads what the account lacks, and no token said back."""
+    body = {"errors": [{"code": "DENIED", "message": "no write_package", "detail": ""}]}
+    assert told in read_error(json.dumps(body).encode(), status)
+    assert "canary" not in read_error(b"you sent Basic canary==, Bearer canary", status)
 
 
 @settings(max_examples=100)
