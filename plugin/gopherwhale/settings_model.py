@@ -32,6 +32,7 @@ from gopherwhale.settings_types import (
     Repositories,
     Repository,
     Severity,
+    Signal,
     Table,
     User,
     Words,
@@ -94,7 +95,7 @@ class GoSettings(_Table, frozen=True, kw_only=True):
     env: Annotated[Table, Meta(description="the image's environment")] = {}
     working_dir: Annotated[Absolute, Meta(description="where it runs")] = "/"
     expose: Annotated[Ports, Meta(description="ports it listens on")] = ()
-    stop_signal: Annotated[str, Meta(description="the signal that stops it; empty: SIGTERM")] = ""
+    stop_signal: Annotated[Signal, Meta(description="the signal that stops it; empty: SIGTERM")] = ""
     # No setting: which of the others somebody gave.
     given: frozenset[str] = frozenset()
 

@@ -189,7 +189,11 @@ def _platform(value: str) -> str:
     return str(_checked(platforms.parse, value)) if value else ""
 
 
-_PORT: Final = _text(_matching(r"\d{1,5}(/(tcp|udp|sctp))?", "write a port, as 8080 or 53/udp"))
+# No number is above 65535: five digits, and of those that begin with 6 the lower half.
+_NUMBER = r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5]"
+_PORT: Final = _text(_matching(rf"({_NUMBER})(/(tcp|udp|sctp))?", "write a port, as 8080 or 53/udp"))
+# As the image specification's `StopSignal`: SIGNAME or a number.
+_SIGNAL: Final = _matching(r"SIG[A-Z0-9]+([+-]\d{1,2})?|\d{1,2}", "write a signal, as SIGINT or 2")
 
 Flag = Annotated[bool, Read(_flag)]
 Number = Annotated[int, Read(_number)]
@@ -201,6 +205,7 @@ OnePlatform = Annotated[str, _text(_platform)]
 Inside = Annotated[str, _text(_below)]
 Absolute = Annotated[str, _text(_matching(r"/[^\x00\n]*", "write a path from the image's root"))]
 Ports = Annotated[tuple[str, ...], Read(_words), _each(_PORT)]
+Signal = Annotated[str, _text(_SIGNAL)]
 User = Annotated[str, _text(_matching(r"\d{1,10}(:\d{1,10})?", "write numbers, as 65532:65532"))]
 Mode = Annotated[str, _text(_matching(r"0?[0-7]{3,4}", "write it in octal, as 0640"))]
 BuildEnvironment = Annotated[dict[str, str], Read(_build_env)]

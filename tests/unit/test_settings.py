@@ -116,6 +116,9 @@ def test_several_images_take_what_they_do_not_say_from_the_top(tmp_path: Path) -
         ('platforms = [{os = "linux", architecture = "x"}]', "gopherwhale.toml: platforms", "linux/arm64"),
         ("a = " + "[" * 5000, "not sound TOML", "too deeply"),
         ('[go]\ngiven = ["user"]', "[go]: unknown setting 'given'", "known"),
+        ("[go]\nexpose = ['65536']", "gopherwhale.toml: go.expose", "write a port"),
+        ("[go]\nexpose = ['0/tcp']", "gopherwhale.toml: go.expose", "write a port"),
+        ("[go]\nstop_signal = 'term'", "gopherwhale.toml: go.stop_signal", "as SIGINT or 2"),
         ("[go]\nexpose = [80]", "gopherwhale.toml: go.expose[0]", "write a string, not a whole number"),
         ('[go.platform_env."linux/arm64"]\nGOARCH = "amd64"', "gopherwhale.toml: go.platform_env", "decide"),
         ("images = 3", "images", "[images.NAME]"),
@@ -197,6 +200,14 @@ def test_what_only_invoke_s_configuration_can_hold_is_refused_too(
     with pytest.raises(UsageError, match=re.escape(told)) as caught:
         load(tmp_path, configuration=configuration)
     assert caught.value.problem.startswith("invoke's configuration")
+
+
+def test_ports_and_signals_are_taken_to_their_bounds(tmp_path: Path) -> None:
+    """Every port that there is, and signals by name or number."""
+    text = "[go]\nexpose = ['1', '9999', '59999', '65535/udp', '60000/sctp']\nstop_signal = '%s'"
+    for signal in ("SIGTERM", "SIGRTMIN+3", "SIGUSR1", "15", ""):
+        go = only_image(load(write(tmp_path, text % signal))).go
+        assert (len(go.expose), go.stop_signal) == (5, signal)
 
 
 def test_an_image_may_be_called_as_a_setting_is(tmp_path: Path) -> None:
