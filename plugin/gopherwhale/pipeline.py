@@ -105,20 +105,24 @@ def cross_build(image: ImagePlan, engine: Engine, say: Say, meanwhile: Meanwhile
     return built
 
 
-def verify(image: ImagePlan, say: Say, cache: LayerCache | None = None) -> Report:
+def verify(
+    image: ImagePlan, say: Say, cache: LayerCache | None = None, meanwhile: Meanwhile = lambda: None
+) -> Report:
     """Verify an image's layout against its plan: platforms, and the revision where the plan has one.
 
     Args:
         image: Whose layout.
         say: Takes lines of progress.
         cache: What was found in layers before; their bytes are held to their digests all the same.
+        meanwhile: What to do while layers are read.
 
     Raises:
         LayoutError: The layout is damaged or missing.
     """
     from gopherwhale.verify.image import verify_image  # noqa: PLC0415, TID251
 
-    return verify_image(Layout(image.layout), wanted(image, revision=image.revision), cache=cache, say=say)
+    held = wanted(image, revision=image.revision)
+    return verify_image(Layout(image.layout), held, cache=cache, say=say, meanwhile=meanwhile)
 
 
 def wanted(image: ImagePlan, *, revision: str = "") -> Wanted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -50,8 +49,6 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
     chosen = choose(waiting, made, request)
     unmoved = _tags_now(made, request)
     built = _built(made.images, chosen, request)
-    # What the result is laid out with is imported while layers are hashed and registries answer.
-    threading.Thread(target=console.prepare, daemon=True).start()
     _verify(made.images, request)
     with _client(made, request) as client:
         if dry_run:
@@ -129,9 +126,9 @@ def _import_later(_settings: object = None) -> None:
 def _verify(images: Sequence[ImagePlan], request: Request) -> None:
     from gopherwhale.verify.cache import LayerCache  # noqa: PLC0415 -- with what is imported meanwhile
 
-    cache = LayerCache.of_user(request.environment)
+    console, cache = request.console, LayerCache.of_user(request.environment)
     gate.refuse_unless_verified(
-        [pipeline.verify(image, request.console.say, cache) for image in images], request
+        [pipeline.verify(image, console.say, cache, console.prepare) for image in images], request
     )
 
 

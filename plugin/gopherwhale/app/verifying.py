@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from gopherwhale.errors import (
     UsageError,
 )
 from gopherwhale.oci.layout import Layout
+from gopherwhale.oci.source import ImageSource
 from gopherwhale.platforms import Platform
 from gopherwhale.roots import find_root
 from gopherwhale.verify.cache import LayerCache
@@ -71,8 +71,6 @@ def verify_arch(
     only = platforms.parse_many(platform) if platform else None
     asked = _Asked(expect, _commit(revision, made), only, everything=all)
     cache = None if no_cache else LayerCache.of_user(request.environment)
-    # What the report is laid out with is imported while layers are read and unpacked without the lock.
-    threading.Thread(target=request.console.prepare, daemon=True).start()
     failed: list[GopherwhaleError] = []
     if source:
         reports = list(
@@ -216,7 +214,7 @@ def _verify_sources(
         for text in sources:
             try:
                 with open_source(text, request.start, client, request.environment) as opened:
-                    yield verify_image(opened, wanted(text), cache=cache, say=request.console.say)
+                    yield _judged(opened, wanted(text), request, cache)
             except LayoutError as error:
                 yield unreadable(text, error)
             except (AuthenticationError, MissingToolError, RegistryError) as error:
@@ -226,4 +224,10 @@ def _verify_sources(
 
 
 def _verify(path: Path, wanted: Wanted, request: Request, cache: LayerCache | None) -> Report:
-    return verify_image(Layout(path), wanted, cache=cache, say=request.console.say)
+    return _judged(Layout(path), wanted, request, cache)
+
+
+def _judged(source: ImageSource, wanted: Wanted, request: Request, cache: LayerCache | None) -> Report:
+    console = request.console
+    # What the report is laid out with is imported while layers are read and unpacked without the lock.
+    return verify_image(source, wanted, cache=cache, say=console.say, meanwhile=console.prepare)

@@ -15,7 +15,7 @@ from gopherwhale.verify import judge
 from gopherwhale.verify.cache import LayerCache
 from gopherwhale.verify.codes import CODES
 from gopherwhale.verify.findings import File, Finding, PlatformReport, Report, finding
-from gopherwhale.verify.opening import Opened, open_images
+from gopherwhale.verify.opening import Meanwhile, Opened, open_images
 from gopherwhale.verify.policy import Rule, weigh
 from gopherwhale.verify.running import judge_running
 from gopherwhale.verify.sameness import Held, judge_sameness
@@ -69,6 +69,7 @@ def verify_image(
     *,
     cache: LayerCache | None = None,
     say: Say | None = None,
+    meanwhile: Meanwhile | None = None,
 ) -> Report:
     """Verify an image.
 
@@ -77,6 +78,7 @@ def verify_image(
         wanted: What it must be; nothing beyond its own declaration where None.
         cache: What was found in layers before; None to read all of them.
         say: Takes lines of progress, from several threads.
+        meanwhile: Called once while layers are read, as to import what the steps after this one need.
 
     Returns:
         The report. What is damaged, ambiguous or beyond our bounds is a finding too, so that the other
@@ -89,7 +91,7 @@ def verify_image(
     entries = _entries(source, wanted)
     if say:
         say(f"reading {counted(len(entries.images), 'image')} of {source.name}")
-    opened = open_images(source, entries.images, cache=cache, say=say)
+    opened = open_images(source, entries.images, cache=cache, say=say, meanwhile=meanwhile)
     pairs = [
         (entry, found)
         for entry, found in zip(entries.images, opened, strict=True)

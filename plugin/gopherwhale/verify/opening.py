@@ -27,6 +27,7 @@ from gopherwhale.verify.contents import Contents, read_contents
 from gopherwhale.verify.filesystem import FileSystem, build
 
 Say = Callable[[str], None]
+Meanwhile = Callable[[], None]
 # Questions wait for the network; reading a layer is work for a core and holds memory.
 _QUESTIONS: Final = 8
 _LAYERS: Final = min(4, os.cpu_count() or 1)
@@ -70,6 +71,7 @@ def open_images(
     limits: Limits | None = None,
     cache: LayerCache | None = None,
     say: Say | None = None,
+    meanwhile: Meanwhile | None = None,
 ) -> list[Opened | LayoutError]:
     """Read the images of some entries, every digest, size and diff_id checked.
 
@@ -79,6 +81,7 @@ def open_images(
         limits: What a layer may cost.
         cache: Holds what was found in layers before; None to read all of them.
         say: Takes lines of progress, from several threads.
+        meanwhile: Called once while layers are read, when this thread would only wait.
 
     Returns:
         For each entry, in order: its image, or why it cannot be read: a document or a layer is damaged,
@@ -86,7 +89,7 @@ def open_images(
     """
     reader = _Reader(source, limits or Limits(), cache, say or (lambda _line: None))
     with _Pools() as pools:
-        return reader.read(entries, pools)
+        return reader.read(entries, pools, meanwhile or (lambda: None))
 
 
 class _Pools:
@@ -115,7 +118,9 @@ class _Reader:
     cache: LayerCache | None
     say: Say
 
-    def read(self, entries: Sequence[Descriptor], pools: _Pools) -> list[Opened | LayoutError]:
+    def read(
+        self, entries: Sequence[Descriptor], pools: _Pools, meanwhile: Meanwhile
+    ) -> list[Opened | LayoutError]:
         contents: dict[_Layer, Future[Contents]] = {}
         waiting = [(entry, pools.documents.submit(self._documents, entry)) for entry in entries]
         for _, one in waiting:
@@ -123,6 +128,7 @@ class _Reader:
                 for layer in _layers(*one.result()):
                     if layer not in contents:
                         contents[layer] = self._submit(layer, pools)
+        meanwhile()
         return [_opened(entry, one, contents) for entry, one in waiting]
 
     def _documents(self, entry: Descriptor) -> tuple[Manifest, ImageConfig]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Semaphore
+from typing import IO
 
 import pytest
 
 from gopherwhale.errors import LayoutError, RegistryError
-from gopherwhale.oci.documents import OCI_CONFIG, Descriptor
+from gopherwhale.oci.documents import OCI_CONFIG, OCI_LAYER, Descriptor
 from gopherwhale.verify import cache as cache_module
 from gopherwhale.verify.cache import LayerCache
 from gopherwhale.verify.contents import read_contents
@@ -42,6 +45,24 @@ def only(found: list[Opened | LayoutError]) -> list[Opened]:
     """The images, where none was refused."""
     assert all(isinstance(image, Opened) for image in found), found
     return [image for image in found if isinstance(image, Opened)]
+
+
+def test_work_of_another_kind_is_done_while_layers_are_read() -> None:
+    """It is called once, and layers that wait for it show that they are under way by then."""
+    called = Semaphore(0)
+
+    class Waiting(Memory):
+        @contextlib.contextmanager
+        def open_blob(self, descriptor: Descriptor) -> Iterator[IO[bytes]]:
+            if descriptor.media_type == OCI_LAYER:
+                assert called.acquire(timeout=60)
+            with super().open_blob(descriptor) as stream:
+                yield stream
+
+    source = Waiting()
+    entry = source.put_image("linux/amd64", [ONE])
+    assert only(open_images(source, [entry], meanwhile=called.release))
+    assert not called.acquire(blocking=False)
 
 
 def test_a_layer_that_platforms_share_is_read_once() -> None:
