@@ -88,7 +88,7 @@ def container(docker: Command, image: str) -> Iterator[str]:
 
 def ask(address: str) -> dict[str, Any]:
     """What the service answers, once it is up."""
-    for _ in range(100):
+    for _ in range(600):
         try:
             with urllib.request.urlopen(address, timeout=10) as answer:
                 document: dict[str, Any] = json.load(answer)
