@@ -11,6 +11,8 @@ from gopherwhale.errors import LayoutError, UsageError
 from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor
 
 CHUNK: Final = 1024 * 1024
+# What is hashed at a time: several blobs are at once, each in memory that is new to its thread.
+_PIECE: Final = 256 * 1024
 
 
 class ImageSource(Protocol):
@@ -130,7 +132,7 @@ def copy_blob(source: ImageSource, descriptor: Descriptor, target: IO[bytes] | N
     """
     hasher, size = hashlib.new(descriptor.digest.partition(":")[0]), 0
     with source.open_blob(descriptor) as stream:
-        while size <= descriptor.size and (chunk := stream.read(CHUNK)):
+        while size <= descriptor.size and (chunk := stream.read(_PIECE)):
             hasher.update(chunk)
             size += len(chunk)
             if target is not None:
