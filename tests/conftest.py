@@ -65,14 +65,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest modules first, then the other engine tests, then the rest in its own order.
-
-    The tests of a module stay on one worker, since they share what is dear to make.
-    """
+    """Put the longest modules first, then the other engine tests, then the rest in its own order."""
     items.sort(key=lambda item: _place(item.path))
-    for item in items:
-        if _name(item.path) not in _APART:
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """The tests of a module stay on one worker, since they share what is dear to make."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 -- there only where workers are
+
+    class Modules(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return nodeid if _name(Path(path)) in _APART else path
+
+    return Modules(config, log)
 
 
 def _place(path: Path) -> int:
