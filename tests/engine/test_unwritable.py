@@ -42,7 +42,11 @@ def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("init", "--yes", "--repository", "ghcr.io/acme/hello"),
         ("init", "--yes", "--repository", "ghcr.io/acme/hello", "--force"),
         ("new", "--no-input"),
-        ("docker.cross-build", "--engine", "go", "--repository", "acme/hello"),
+        # It looks for Go first.
+        pytest.param(
+            ("docker.cross-build", "--engine", "go", "--repository", "acme/hello"),
+            marks=pytest.mark.usefixtures("go_environment"),
+        ),
     ],
     ids=lambda arguments: " ".join(arguments[::3]),
 )

@@ -319,7 +319,7 @@ def test_no_configuration_fails_but_with_our_error(tmp_path: Path, configuration
     """Whatever a configuration holds, it is used or refused in a line that says whose it is."""
     said = refused(tmp_path, configuration)
     assert not said or said.startswith("invoke's configuration")
-    assert "`" not in said.replace("`images`", "").replace("`gopherwhale`", ""), "these are msgspec's"
+    assert not re.search(r"(?i)expected `|field `|enum value", said), "these are msgspec's words"
 
 
 def refused(folder: Path, configuration: dict[str, Any]) -> str:
