@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from gopherwhale.adopt import rendering
 from tests.tasks.conftest import Call
 from tests.template.baking import bake
 from tests.unit.adopt.repositories import snapshot
 
 pytestmark = pytest.mark.usefixtures("quick_rendering")
+rendering_runs: Final = rendering._run  # noqa: SLF001 -- what `quick_rendering` replaces
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +37,18 @@ def test_the_repository_is_that_of_cookiecutter(
     records = [json.loads(files.pop(".gopherwhale.json")) for files in (made, baked)]
     assert made == baked
     assert records[0] | {"commit": ""} == records[1] | {"commit": ""}
+
+
+def test_nothing_is_left_among_temporary_files(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cookiecutter, run as the program that it is, leaves its rendered hooks where ours removes them."""
+    monkeypatch.setattr(rendering, "_run", rendering_runs)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert call("new", "--no-input", "--answer", "project=a-b") == 0
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.parametrize(

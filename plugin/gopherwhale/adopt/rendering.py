@@ -94,7 +94,8 @@ def render(template: Path, answers: Mapping[str, Any]) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="gopherwhale-render-") as folder:
         made = Path(folder) / "made"
         made.mkdir()
-        _run(_cookiecutter(template, answers, Path(folder), made), Path(folder), "the template")
+        command = _cookiecutter(template, answers, Path(folder), made)
+        _run(command, Path(folder), "the template", **_litter(folder))
         return _read(next(made.iterdir(), made))
 
 
@@ -116,10 +117,11 @@ def make(template: Path, answers: Mapping[str, Any], output: Path, *, ask: bool)
     with tempfile.TemporaryDirectory(prefix="gopherwhale-render-") as folder:
         command = _cookiecutter(template, answers, Path(folder), output)
         if not ask:
-            return _run(command, output, "the template")
+            return _run(command, output, "the template", **_litter(folder))
         # A person takes the time that a person takes.
         asking = [word for word in command if word != "--no-input"]
-        if subprocess.run(asking, cwd=output, check=False).returncode:
+        environment = {**os.environ, **_litter(folder)}
+        if subprocess.run(asking, cwd=output, env=environment, check=False).returncode:
             raise UsageError("no repository was made")
         return ""
 
@@ -144,6 +146,11 @@ def _cookiecutter(template: Path, answers: Mapping[str, Any], own: Path, output:
         *options,
         str(template),
     ]
+
+
+def _litter(own: str) -> dict[str, str]:
+    """Where cookiecutter puts the hooks that it renders: it never removes them."""
+    return {"TMPDIR": own}
 
 
 def _inert(answers: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,8 +232,8 @@ def _clone(source: str, commit: str, place: Path) -> Path:
     return place
 
 
-def _run(command: list[str], folder: Path, what: str) -> str:
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
+def _run(command: list[str], folder: Path, what: str, **variables: str) -> str:
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", **variables}
     try:
         done = subprocess.run(
             command,

@@ -57,13 +57,13 @@ def snapshot(root: Path) -> dict[str, bytes]:
     }
 
 
-Run = Callable[[list[str], Path, str], str]
+Run = Callable[..., str]
 
 
 def here_if_it_works(run: Run) -> Run:
     """Run cookiecutter in this process, and only where it fails as the program that it is."""
 
-    def shortcut(command: list[str], folder: Path, what: str) -> str:
+    def shortcut(command: list[str], folder: Path, what: str, **variables: str) -> str:
         if command[:3] == [sys.executable, "-m", "cookiecutter"]:
             try:
                 # What hooks say is read by nobody there either, if all goes well.
@@ -74,7 +74,7 @@ def here_if_it_works(run: Run) -> Run:
                     shutil.rmtree(path)
             else:
                 return ""
-        return run(command, folder, what)
+        return run(command, folder, what, **variables)
 
     return shortcut
 
