@@ -22,6 +22,8 @@ from tasks._testbed.state import State
 
 Say = Callable[[str], None]
 _REGISTRY: Final = "registry"
+# A whole run of the engine tests leaves less; benchmarks of many days would fill the disk.
+_KEPT_BYTES: Final = 8 * 1000**3
 
 
 def up(places: Places, machine: Machine, say: Say) -> State:
@@ -39,6 +41,7 @@ def up(places: Places, machine: Machine, say: Say) -> State:
             say("the testbed is up already")
             return state
         _end_services(places)
+        _trim(places, say)
         packages.install(say)
         # debootstrap waits for the network and for Debian's scripts, while the rest comes and starts.
         with ThreadPoolExecutor(1) as beside:
@@ -57,7 +60,7 @@ def up(places: Places, machine: Machine, say: Say) -> State:
 
 
 def down(places: Places, say: Say, *, purge: bool = False) -> None:
-    """Stop what runs; packages and images stay for the next `up` unless they are purged.
+    """Stop what runs; packages and a bounded store of images stay for the next `up` unless they are purged.
 
     Raises:
         UsageError: Something is still mounted in a folder that shall be purged.
@@ -67,6 +70,7 @@ def down(places: Places, say: Say, *, purge: bool = False) -> None:
         return
     with _alone(places):
         say("the testbed is down" if _end_services(places) else "the testbed was down already")
+        _trim(places, say)
         if purge:
             _refuse_mounts(places.folder)
             shutil.rmtree(places.folder)
@@ -111,6 +115,22 @@ def _end_services(places: Places) -> bool:
     places.state.unlink(missing_ok=True)
     registry_ran = stop(*_registry(places), timeout=20)
     return engine.end(places) or registry_ran
+
+
+def _trim(places: Places, say: Say) -> None:
+    """Remove what was pushed, and the engine's store once it has grown large: `up` imports the base again."""
+    shutil.rmtree(places.folder / _REGISTRY, ignore_errors=True)
+    size = _size(places.data)
+    if size > _KEPT_BYTES:
+        _refuse_mounts(places.data)
+        say(f"the engine's store held {size / 1e9:.1f} GB and starts afresh")
+        shutil.rmtree(places.data)
+
+
+def _size(folder: Path) -> int:
+    """The bytes of the disk below a folder."""
+    here = (os.lstat(os.path.join(at, name)) for at, _, names in os.walk(folder) for name in names)  # noqa: PTH118
+    return sum(found.st_blocks * 512 for found in here)
 
 
 def _registry(places: Places) -> tuple[Path, str]:

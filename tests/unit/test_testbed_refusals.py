@@ -108,6 +108,26 @@ def test_down_removes_a_stale_state(tmp_path: Path) -> None:
     assert places.prefix.is_dir()
 
 
+@pytest.mark.parametrize(("bound", "kept"), [(10_000, True), (1000, False)])
+def test_down_leaves_no_more_than_it_may(
+    bound: int, *, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was pushed goes each time, the engine's store when it has outgrown its bound; the rest stays."""
+    monkeypatch.setattr(lifecycle, "_KEPT_BYTES", bound)
+    places = Places(folder=tmp_path / "bed")
+    places.create()
+    (places.folder / "registry/blobs").mkdir(parents=True)
+    (places.data / "store").mkdir()
+    (places.data / "store/image").write_bytes(bytes(5000))
+    (places.cache / "base.tar").write_bytes(bytes(5000))
+    said: list[str] = []
+    lifecycle.down(places, said.append)
+    assert places.data.exists() == kept
+    assert ("starts afresh" in said[-1]) != kept
+    assert (places.cache / "base.tar").exists()
+    assert not (places.folder / "registry").exists()
+
+
 def test_purge_removes_the_folder(tmp_path: Path) -> None:
     """`down --purge` leaves nothing of the testbed."""
     places = Places(folder=tmp_path / "bed")
