@@ -4,6 +4,7 @@
 """
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,9 +26,11 @@ def test(context: Context) -> None:
 def lint(context: Context) -> None:
     """Check the format, go.mod, and what go vet and staticcheck find."""
     beside = Path(go_env(context, "GOROOT"), "bin", "gofmt")
-    gofmt = f'"{beside}"' if beside.exists() else shutil.which("gofmt") or "gofmt"
-    if names := context.run(f"{gofmt} -s -l .", hide="out").stdout:
-        raise Exit(f"not as gofmt writes it:\n{names}")
+    gofmt = str(beside) if beside.exists() else shutil.which("gofmt") or "gofmt"
+    command = [gofmt, "-s", "-l", *sources()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if said := done.stdout + done.stderr:
+        raise Exit(f"not as gofmt writes it:\n{said}")
     context.run("go mod tidy -diff")
     context.run("go vet ./...")
     context.run(f"go run {STATICCHECK} ./...", env={"GOTOOLCHAIN": "auto"})
@@ -43,6 +46,17 @@ def vuln(context: Context) -> None:
 def guard(context: Context) -> None:
     """Prove that a Dockerfile which builds the wrong program is refused."""
     context.run(f'"{sys.executable}" guard.py')
+
+
+def sources() -> list[str]:
+    """The Go files that are ours: not vendor/, not testdata/, nothing hidden."""
+    paths = (path for path in Path().rglob("*.go") if path.is_file())
+    return [str(path) for path in paths if not any(map(is_passed_by, path.parts))]
+
+
+def is_passed_by(name: str) -> bool:
+    """Whether the go command passes by a file or folder of that name, too."""
+    return name in ("vendor", "testdata") or name.startswith((".", "_"))
 
 
 def go_env(context: Context, name: str) -> str:

@@ -33,7 +33,8 @@ def lint(session: nox.Session) -> None:
     """Check the format, go.mod, and what go vet and staticcheck find."""
     beside = Path(go_env(session, "GOROOT"), "bin", "gofmt")
     gofmt = str(beside) if beside.exists() else shutil.which("gofmt") or "gofmt"
-    if names := session.run(gofmt, "-s", "-l", ".", external=True, silent=True):
+    command = [gofmt, "-s", "-l", *sources()]
+    if names := session.run(*command, external=True, silent=True, log=False):
         session.error(f"not as gofmt writes it:\n{names}")
     go(session, "mod", "tidy", "-diff")
     go(session, "vet", "./...")
@@ -50,6 +51,17 @@ def vuln(session: nox.Session) -> None:
 def guard(session: nox.Session) -> None:
     """Prove that a Dockerfile which builds the wrong program is refused."""
     session.run(sys.executable, "guard.py", external=True)
+
+
+def sources() -> list[str]:
+    """The Go files that are ours: not vendor/, not testdata/, nothing hidden."""
+    paths = (path for path in Path().rglob("*.go") if path.is_file())
+    return [str(path) for path in paths if not any(map(is_passed_by, path.parts))]
+
+
+def is_passed_by(name: str) -> bool:
+    """Whether the go command passes by a file or folder of that name, too."""
+    return name in ("vendor", "testdata") or name.startswith((".", "_"))
 
 
 def go(session: nox.Session, *arguments: str, **environment: str) -> None:
