@@ -140,6 +140,6 @@ def _refuse_windows(image: ImagePlan) -> None:
     if strangers and image.settings.go.base == SCRATCH:
         raise UsageError(
             f"an image from scratch cannot run {strangers[0]}",
-            hint="name a base that has it, as base = "
-            '"mcr.microsoft.com/windows/nanoserver:ltsc2022" in the table [go], or leave it out',
+            hint='name an image of Windows to build upon, base = "REGISTRY/NAME:TAG" in the table [go], '
+            "or leave the platform out",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,24 +76,37 @@ def _binary(root: Path, text: str) -> Binary:
 def main_packages(root: Path) -> tuple[str, ...]:
     """The main packages of a repository: its root, else the folders directly below `cmd`.
 
+    Programs that a build passes by, as a generator with `//go:build ignore`, count where there is no other:
+    the settings may hold the build tags that they ask for.
+
     Raises:
         UsageError: There is none.
     """
-    if _is_main(root):
-        return (".",)
+    # Most repositories name their packages, and need not pay for it.
+    from gopherwhale.adopt.gosource import is_built  # noqa: PLC0415
+
     folders = sorted((root / "cmd").iterdir()) if (root / "cmd").is_dir() else []
-    found = tuple(f"./cmd/{folder.name}" for folder in folders if folder.is_dir() and _is_main(folder))
-    if not found:
-        raise UsageError(
-            f"no Go program is in {root} or in its folder cmd",
-            hint='name its package: packages = ["./path"] in the table [go] of gopherwhale.toml',
-        )
-    return found
+    below = [folder for folder in folders if folder.is_dir()]
+    for takes in (is_built, _any):
+        if _is_main(root, takes):
+            return (".",)
+        if found := [f"./cmd/{folder.name}" for folder in below if _is_main(folder, takes)]:
+            return tuple(found)
+    raise UsageError(
+        f"no Go program is in {root} or in its folder cmd",
+        hint='name its package: packages = ["./path"] in the table [go] of gopherwhale.toml',
+    )
 
 
-def _is_main(folder: Path) -> bool:
+def _any(_name: str, _text: str) -> bool:
+    return True
+
+
+def _is_main(folder: Path, takes: Callable[[str, str], bool] = _any) -> bool:
+    """Whether a folder holds a program in the files that a build takes, by their names and texts."""
     files = (path for path in sorted(folder.glob("*.go")) if not path.name.endswith("_test.go"))
-    return any(_PACKAGE_CLAUSE.search(_head(path)) for path in files if not path.name.startswith(("_", ".")))
+    heads = ((path.name, _head(path)) for path in files if not path.name.startswith(("_", ".")))
+    return any(_PACKAGE_CLAUSE.search(text) and takes(name, text) for name, text in heads)
 
 
 def _head(path: Path) -> str:

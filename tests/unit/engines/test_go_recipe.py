@@ -112,6 +112,22 @@ def test_one_platform_can_have_an_environment_of_its_own(root: Path) -> None:
     assert (other["A"], other["B"]) == ("a", "x")
 
 
+@pytest.mark.parametrize(
+    ("tree", "found"),
+    [
+        ({"gen.go": "//go:build ignore\n\npackage main\n", "cmd/a/a.go": "package main\n"}, ["./cmd/a"]),
+        ({"main_plan9.go": "package main\n", "cmd/a/a.go": "package main\n"}, ["./cmd/a"]),
+        ({"main.go": "//go:build pro\n\npackage main\n"}, ["."]),
+    ],
+)
+def test_a_generator_is_no_program(root: Path, tree: dict[str, str], found: list[str]) -> None:
+    """What a build passes by does not hide the programs; alone it counts, for a tag in the settings."""
+    (root / "main.go").unlink()
+    for name, text in tree.items():
+        write(root / name, text)
+    assert [package for package, _ in paths(read(root, go={"entrypoint": ["/x"]}))] == found
+
+
 def test_programs_below_cmd_are_found_and_the_one_of_the_images_name_runs(root: Path) -> None:
     """Without a program at the root, those directly below cmd go into the image."""
     (root / "main.go").unlink()
