@@ -125,6 +125,98 @@ def test_a_file_that_is_there_is_kept_unless_told(
     assert (hello / "main.go").read_text() == MAIN
 
 
+@pytest.mark.parametrize("runner", ["invoke", "nox"])
+def test_what_a_run_leaves_does_not_keep_it_from_pushing(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str], runner: str
+) -> None:
+    """A .gitignore of the user's gets what our tools leave, once, so that the tree is clean in CI."""
+    write(hello, {".gitignore": "bin\n"})
+    assert call("init", "--yes", "--answer", f"runner={runner}") == 0
+    shown = capsys.readouterr()
+    assert "+/.cache/" in shown.out
+    assert "kept: .gitignore" not in shown.err
+    commit(hello)
+    write(hello, {".cache/go/go.tar": "", "__pycache__/noxfile.pyc": "", ".nox/x/y": "", "dist/hello/x": ""})
+    assert git(hello, "status", "--porcelain") == ""
+    assert (hello / ".gitignore").read_text().startswith("bin\n\n# What gopherwhale")
+    assert call("init") == 0
+    assert capsys.readouterr().out == ""
+    assert call("update", "--yes", "--answer", "weekly=yes") == 0
+    assert (hello / ".gitignore").read_text().startswith("bin\n")
+
+
+def test_a_package_of_the_projects_name_is_not_ignored(hello: Path, call: Call) -> None:
+    """A new .gitignore ignores no program by name: the name may be that of a folder of sources."""
+    write(hello, {"hello/library.go": LIBRARY, "dist/x": ""})
+    assert call("init", "--yes") == 0
+    assert git(hello, "check-ignore", "--no-index", "dist/x") == "dist/x"
+    assert "hello/library.go" in git(hello, "ls-files", "--others", "--exclude-standard").splitlines()
+
+
+NOT_OURS: Tree = {"tasks.py": "# mine\n", "noxfile.py": "# mine\n"}
+
+
+@pytest.mark.parametrize(
+    ("own", "ran", "said"),
+    [
+        (
+            ["tasks.py"],
+            "nox -s docker-push",
+            "tasks.py is yours: mount gopherwhale.tasks.docker_collection()",
+        ),
+        (["noxfile.py"], "invoke docker.push", "runner = invoke: noxfile.py is yours"),
+        (
+            ["tasks.py", "noxfile.py"],
+            "nox -s docker-push",
+            "noxfile.py is yours: call gopherwhale.nox.register()",
+        ),
+    ],
+)
+def test_ci_runs_tasks_that_are_there(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str], own: list[str], ran: str, said: str
+) -> None:
+    """Where a file of tasks is the user's, the workflow runs the other's, or is told what it lacks."""
+    write(hello, {name: NOT_OURS[name] for name in own})
+    assert call("init", "--yes") == 0
+    assert said in capsys.readouterr().err
+    assert f"run: {ran}\n" in (hello / ".github/workflows/image.yaml").read_text()
+    assert {name: (hello / name).read_text() for name in own} == {name: NOT_OURS[name] for name in own}
+
+
+def test_a_package_of_go_called_tasks_is_none_of_invokes(hello: Path, call: Call) -> None:
+    """Only a package of Python takes the place of tasks.py."""
+    write(hello, {"tasks/queue.go": LIBRARY})
+    assert call("init", "--yes") == 0
+    assert "namespace()" in (hello / "tasks.py").read_text()
+
+
+@pytest.mark.parametrize("theirs", [".github/dependabot.yaml", "renovate.json", ".github/renovate.json5"])
+def test_no_second_bot_is_set_up(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str], theirs: str
+) -> None:
+    """Where something updates dependencies already, dependabot is left out, by an update too."""
+    write(hello, {theirs: "{}\n"})
+    assert call("init", "--yes") == 0
+    assert f".github/dependabot.yml: left out, for {theirs} is there" in capsys.readouterr().err
+    commit(hello)
+    assert call("update", "--yes", "--answer", "weekly=yes") == 0
+    assert not (hello / ".github/dependabot.yml").exists()
+
+
+def test_dependabot_looks_where_the_modules_are(hello: Path, call: Call) -> None:
+    """A workspace's modules are named, each folder of them, and the folder of the Dockerfile."""
+    (hello / "go.mod").unlink()
+    tree = {"go.work": "go 1.24\nuse (\n./app\n./lib\n)\n", "app/main.go": MAIN, "app/go.mod": MOD}
+    write(hello, {**tree, "lib/go.mod": "module lib\n", "docker/Dockerfile": "FROM scratch\n"})
+    (hello / "main.go").unlink()
+    assert call("init", "--yes") == 0
+    document = yaml.safe_load((hello / ".github/dependabot.yml").read_text())
+    found = {
+        one["package-ecosystem"]: one.get("directories", one.get("directory")) for one in document["updates"]
+    }
+    assert found == {"github-actions": "/", "gomod": ["/app", "/lib"], "docker": "/docker", "pip": "/"}
+
+
 def test_a_dry_run_writes_nothing(hello: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """It shows all of it and leaves the folder as it was."""
     before = snapshot(hello)

@@ -100,6 +100,7 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
     if recipe and len(chosen) > 1:
         chosen = _started(chosen, recipe, notes)
     registry, owner = _registry(image)
+    shape = _shape(survey, recipe, chosen, project, image)
     answers = {
         "project": project,
         "description": _description(chosen, project),
@@ -116,8 +117,14 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
         "ci": "gitlab" if (urlsplit(facts.source).hostname or "").startswith("gitlab.") else "github",
         "vendoring": survey.vendored,
         "first_commit": False,
-        "_shape": _shape(survey, recipe, chosen, project, image),
+        "_shape": shape,
     }
+    if survey.runners == ("nox",):
+        # CI calls our sessions by name, and a noxfile.py of somebody's own has none of them.
+        answers["runner"] = "invoke"
+        notes.append(
+            "runner = invoke: noxfile.py is yours (gopherwhale.nox.register() in it adds our sessions)"
+        )
     if recipe and not recipe.is_plain:
         notes.append(
             f"engine = buildx: {survey.dockerfile} ends in {recipe.base or 'nothing'}, not in scratch"
@@ -126,6 +133,10 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
             notes.append(
                 f".gitlab-ci.yml builds without Docker, and so without {survey.dockerfile}: change it"
             )
+    if shape["engine"] == "go":
+        notes.append(
+            f"engine = go: {survey.outside[0]} is outside of {survey.root}, and no Dockerfile's build sees it"
+        )
     return Derived(answers=answers, notes=tuple(notes))
 
 
@@ -143,10 +154,17 @@ def _shape(
         "embedded": list(survey.embedded),
         "ports": list(recipe.ports) if recipe else [],
         "dockerfile": survey.dockerfile or "Dockerfile",
-        "engine": "auto" if recipe is None or recipe.is_plain else "buildx",
+        "engine": _engine(survey, recipe),
         # What GitHub runs already tests it; and a workspace has no one module whose tests are all.
         "tests": "." in survey.modules and not survey.has_workflows,
     }
+
+
+def _engine(survey: Survey, recipe: Recipe | None) -> str:
+    if recipe and not recipe.is_plain:
+        return "buildx"
+    # A Dockerfile's build sees this folder alone, and our own would fail at its first step.
+    return "go" if survey.outside and recipe is None else "auto"
 
 
 def _choose(survey: Survey, packages: Sequence[str], notes: list[str]) -> list[Program]:

@@ -22,6 +22,8 @@ _MAX_FILES: Final = 20_000
 _DOCKERFILES: Final = (
     *("Dockerfile", "Containerfile", "build/Dockerfile", "docker/Dockerfile", "build/package/Dockerfile"),
 )
+# Where invoke and nox look for tasks.
+RUNNERS: Final = {"invoke": ("tasks.py", "tasks/__init__.py"), "nox": ("noxfile.py",)}
 # Files that .dockerignore of the template leaves out of a build, which a program may embed all the same.
 _IGNORED: Final = ("LICENSE", "README.md")
 _LICENSES: Final = (
@@ -69,6 +71,8 @@ class Survey:
         dockerfile: The recipe that is there; empty where there is none.
         license: An SPDX identifier of those that the template knows, or `none`.
         has_workflows: Whether GitHub runs something for it already.
+        runners: Of `invoke` and `nox` those that run tasks of its own, none of them ours.
+        outside: Folders that its modules take others from and that are not in it, as they are written.
     """
 
     root: Path
@@ -80,6 +84,8 @@ class Survey:
     dockerfile: str
     license: str
     has_workflows: bool
+    runners: tuple[str, ...]
+    outside: tuple[str, ...]
 
 
 def find_root(start: Path) -> Path:
@@ -96,9 +102,23 @@ def find_root(start: Path) -> Path:
     if module is None:
         raise UsageError(
             f"{start} is not in a Go repository: no go.mod and no go.work here or above",
-            hint="change into one, or make one with `gopherwhale new`",
+            hint=_modules_below(start) or "change into one, or make one with `gopherwhale new`",
         )
     return module
+
+
+def _modules_below(start: Path) -> str:
+    """What to do where the modules are further down, as `backend/go.mod`."""
+    found = sorted(
+        file.parent.relative_to(start).as_posix()
+        for depth in ("*", "*/*")
+        for file in start.glob(f"{depth}/go.mod")
+        if not {"vendor", "testdata"} & set(file.parts)
+    )
+    if not found:
+        return ""
+    shown = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")  # noqa: PLR2004
+    return f"modules are in {shown}: change into one, or join them here with `go work init` and `go work use`"
 
 
 def look(root: Path) -> Survey:
@@ -108,7 +128,7 @@ def look(root: Path) -> Survey:
         UsageError: A file cannot be read, or there are too many.
     """
     workspace = (root / "go.work").is_file()
-    modules = _modules(root, workspace=workspace)
+    modules, outside = _modules(root, workspace=workspace)
     programs: list[Program] = []
     embedded: set[str] = set()
     for folder, files in _folders(root, modules):
@@ -144,24 +164,26 @@ def look(root: Path) -> Survey:
         dockerfile=next((name for name in _DOCKERFILES if (root / name).is_file()), ""),
         license=_license(root),
         has_workflows=any((root / ".github" / "workflows").glob("*.y*ml")),
+        outside=outside,
+        runners=tuple(name for name, files in RUNNERS.items() if any(is_theirs(root / f) for f in files)),
     )
 
 
-def _modules(root: Path, *, workspace: bool) -> dict[str, ModFile]:
-    """The modules of the workspace, or the one at the top, and those which these replace others by."""
-    wanted = (
-        [gomod.inside(".", used) for used in gomod.parse(read_text(root / "go.work")).used]
-        if workspace
-        else ["."]
-    )
+def _modules(root: Path, *, workspace: bool) -> tuple[dict[str, ModFile], tuple[str, ...]]:
+    """The modules of the workspace, or that at the top, those which these replace others by, and strays."""
+    used = gomod.parse(read_text(root / "go.work")).used if workspace else (".",)
+    wanted = [(".", path) for path in used]
     found: dict[str, ModFile] = {}
+    outside = []
     while wanted:
-        folder = wanted.pop()
-        if folder is None or folder in found or not _is_file_inside(root, f"{folder}/go.mod"):
-            continue
-        found[folder] = gomod.parse(read_text(root / folder / "go.mod"))
-        wanted += [gomod.inside(folder, path) for path in found[folder].replaced]
-    return dict(sorted(found.items()))
+        base, path = wanted.pop()
+        folder = gomod.inside(base, path)
+        if folder is None:
+            outside.append(path)
+        elif folder not in found and _is_file_inside(root, f"{folder}/go.mod"):
+            found[folder] = gomod.parse(read_text(root / folder / "go.mod"))
+            wanted += [(folder, replaced) for replaced in found[folder].replaced]
+    return dict(sorted(found.items())), tuple(dict.fromkeys(outside))
 
 
 def _folders(root: Path, modules: dict[str, ModFile]) -> Iterator[tuple[str, list[str]]]:
@@ -201,6 +223,11 @@ def _is_file_inside(root: Path, name: str) -> bool:
 
 def _embeds(source: gosource.Source, folder: str, name: str) -> bool:
     return folder == "." and any(fnmatch.fnmatchcase(name, pattern) for pattern in source.embedded)
+
+
+def is_theirs(file: Path) -> bool:
+    """Whether a file of Python is there that knows nothing of us."""
+    return file.is_file() and "gopherwhale" not in read_text(file)
 
 
 def _license(root: Path) -> str:

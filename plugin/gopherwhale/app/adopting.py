@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gopherwhale import git
 from gopherwhale.adopt import answers as deriving
-from gopherwhale.adopt import changes, dockerfile, record, rendering, survey
+from gopherwhale.adopt import changes, dockerfile, ignoring, record, rendering, survey
 from gopherwhale.adopt.answers import Derived, Facts, Wishes
 from gopherwhale.adopt.changes import Change
 from gopherwhale.adopt.record import Record
@@ -20,6 +20,18 @@ from gopherwhale.errors import ExitCode, UsageError
 # What a new repository has as a program of its own, which one that exists has already.
 _PROGRAM: Final = frozenset({"README.md", "LICENSE", "go.mod", "go.sum", ".golangci.yml"})
 _REQUIREMENTS: Final = "requirements.txt"
+_DEPENDABOT: Final = ".github/dependabot.yml"
+# GitHub reads either ending of its own; two bots would open every request twice.
+_OTHER_BOTS: Final = (
+    *(".github/dependabot.yaml", "renovate.json", "renovate.json5", ".renovaterc", ".renovaterc.json"),
+    *(".github/renovate.json", ".github/renovate.json5", ".gitlab/renovate.json"),
+)
+_MOUNT: Final = "mount gopherwhale.tasks.docker_collection() in it"
+# What brings our tasks into a file that is kept.
+_ADVICE: Final = {
+    "tasks.py": _MOUNT,
+    "noxfile.py": "call gopherwhale.nox.register() in it, and add the other sessions that CI runs",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +87,31 @@ def init(request: Request, **told: Any) -> ExitCode:
     found = [Change(path=path, old=changes.current(root, path), new=new) for path, new in wanted.items()]
     chosen = [one for one in found if one.old is None or options.force or one.path in options.overwrite]
     replaced = tuple(one for one in chosen if one.old != one.new)
-    outcome = Outcome(root=root, changes=replaced, notes=())
-    if known is None or replaced:
+    added = _ignored(root, wanted, replaced, known)
+    outcome = Outcome(root=root, changes=(*replaced, *added), notes=())
+    if known is None or outcome.changes:
         same = {one.path for one in found if one in replaced or one.old == one.new}
         outcome = _with_record(outcome, made, known, same)
     if known is None or options.says_something:
-        kept = sorted(one.path for one in found if one not in chosen and one.old != one.new)
+        touched = {one.path for one in (*chosen, *added)}
+        kept = sorted(one.path for one in found if one.path not in touched and one.old != one.new)
         notes += [f"kept: {', '.join(kept)} (--overwrite FILE or --force replaces)"] if kept else []
+        theirs = [name for name in kept if name in _ADVICE and survey.is_theirs(root / name)]
+        notes += [f"{name} is yours: {_ADVICE[name]}" for name in theirs]
         outcome = replace(outcome, notes=(*derived.notes, *notes))
     return settle(request, outcome, dry_run=options.dry_run, yes=options.yes)
+
+
+def _ignored(
+    root: Path, wanted: Mapping[str, bytes], replaced: Sequence[Change], known: Record | None
+) -> list[Change]:
+    """A .gitignore of the user's, completed: what our tools leave would keep every push from a CI."""
+    name = ignoring.NAME
+    if name not in wanted or name in (known.files if known else ()) or name in {one.path for one in replaced}:
+        return []
+    old = changes.current(root, name)
+    new = ignoring.completed(old or b"", wanted[name])
+    return [Change(path=name, old=old, new=new)] if new != old else []
 
 
 def _derive(
@@ -98,6 +126,8 @@ def _derive(
     if options.force or found.dockerfile in options.overwrite:
         # One that is to be replaced has no say.
         found = replace(found, dockerfile="")
+    if options.force or "noxfile.py" in options.overwrite:
+        found = replace(found, runners=())
     if found.dockerfile:
         recipe = dockerfile.read(survey.read_text(root / found.dockerfile))
     facts = Facts(source=outline.source, default_branch=outline.default_branch)
@@ -128,9 +158,12 @@ def for_existing(
     }
     if given.get(rendering.SHAPE, {}).get("dockerfile", "Dockerfile") != "Dockerfile":
         wanted.pop("Dockerfile", None)
-    if (root / "tasks").is_dir():
-        notes.append("tasks.py: there is a folder tasks; mount gopherwhale.tasks.docker_collection() in it")
-        wanted.pop("tasks.py", None)
+    package = root / "tasks" / "__init__.py"
+    if package.is_file() and wanted.pop("tasks.py", b"") and survey.is_theirs(package):
+        notes.append(f"tasks.py: there is a package tasks; {_MOUNT}")
+    bots = [name for name in _OTHER_BOTS if (root / name).is_file()]
+    if bots and wanted.pop(_DEPENDABOT, b""):
+        notes.append(f"{_DEPENDABOT}: left out, for {bots[0]} is there")
     requirements = root / _REQUIREMENTS
     if requirements.is_file() and "gopherwhale" not in survey.read_text(requirements):
         notes.append(f"{_REQUIREMENTS}: the workflow installs what it names: add gopherwhale and nox to it")

@@ -188,6 +188,15 @@ def test_a_pipeline_that_would_pass_by_the_dockerfile_is_told_of(tmp_path: Path)
     assert ".gitlab-ci.yml builds without Docker" in said
 
 
+def test_a_module_from_outside_is_built_without_docker(tmp_path: Path) -> None:
+    """A Dockerfile's build sees one folder: what go.mod takes from beside it means the go engine."""
+    tree = {"go.mod": MOD + "replace example.com/lib => ../lib\n", "main.go": MAIN}
+    found = look(write(tmp_path, tree))
+    derived = derive(found, ORIGIN, None, "1.27.3", Wishes())
+    assert derived.answers["_shape"]["engine"] == "go"
+    assert "engine = go: ../lib is outside of" in "\n".join(derived.notes)
+
+
 HOSTILE: tuple[Tree, ...] = (
     {"go.mod": "module github.com/acme/$(id)\n", "main.go": MAIN},
     {"go.mod": 'module "github.com/acme/<< 7*7 >>"\n', "main.go": MAIN},

@@ -51,6 +51,7 @@ def test_a_workspace(tmp_path: Path) -> None:
     """Its modules are those that it uses and those which replace others; programs know their module."""
     found = look(write(tmp_path, WORKSPACE))
     assert found.workspace
+    assert found.outside == ("../elsewhere",)
     assert list(found.modules) == ["app", "lib", "x"]
     assert [(program.folder, program.module, program.import_path) for program in found.programs] == [
         ("app", "app", "example.com/app"),
@@ -71,6 +72,13 @@ def test_the_folder_to_adopt(tmp_path: Path, start: str, root: str) -> None:
 def test_no_go_repository_is_told(tmp_path: Path) -> None:
     """A folder without go.mod and go.work is refused with what to do."""
     with pytest.raises(UsageError, match="not in a Go repository"):
+        find_root(tmp_path)
+
+
+def test_modules_further_down_are_named(tmp_path: Path) -> None:
+    """Above the modules of a repository one is told where they are, and how to join them."""
+    write(tmp_path, {"a/go.mod": MOD, "b/c/go.mod": MOD, "a/vendor/go.mod": MOD})
+    with pytest.raises(UsageError, match="modules are in a, b/c: change into one"):
         find_root(tmp_path)
 
 
