@@ -143,6 +143,17 @@ def encode(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
 
 
+def own_type(raw: bytes, what: str) -> str:
+    """The media type of an index or a manifest by the document itself, where nobody else tells it.
+
+    Raises:
+        LayoutError: It is no JSON object.
+    """
+    document = strict_json.load_json(raw, what)
+    said = strict_json.text(document, "mediaType", what)
+    return said or (OCI_INDEX if "manifests" in document else OCI_MANIFEST)
+
+
 def parse_index(raw: bytes, what: str, media_type: str = "") -> Index:
     """Read an image index.
 

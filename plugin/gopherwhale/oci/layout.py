@@ -32,7 +32,7 @@ from gopherwhale.oci.documents import (
     parse_manifest,
 )
 from gopherwhale.oci.files import PARTIAL, write_atomically
-from gopherwhale.oci.source import ImageSource, check_blob, read_document
+from gopherwhale.oci.source import ImageSource, check_blob, read_document, refuse_other
 from gopherwhale.oci.strict_json import load_json
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
@@ -67,9 +67,14 @@ class Layout:
     def open_blob(self, descriptor: Descriptor) -> Iterator[IO[bytes]]:
         """Open a blob of the layout; see `ImageSource.open_blob`."""
         path = blob_path(self.path, descriptor.digest)
-        if not path.is_file() or path.is_symlink():
+        if not path.is_file():
             raise LayoutError(f"{self.name} lacks the blob {descriptor.digest}", code="blob-missing")
         with path.open("rb") as stream:
+            if path.is_symlink():
+                # As Bazel makes them: a file elsewhere is not handed out before it is known to be the blob.
+                found = hashlib.file_digest(stream, descriptor.digest.partition(":")[0]).hexdigest()
+                refuse_other(descriptor, stream.tell(), found, f"{self.name}: {descriptor.digest}")
+                stream.seek(0)
             yield stream
 
     def confirm(self, descriptor: Descriptor) -> None:

@@ -13,7 +13,7 @@ from gopherwhale.oci.reading import read_whole
 from gopherwhale.oci.session import NOT_FOUND, OK, Session, expect
 from gopherwhale.oci.strict_json import MAX_DOCUMENT, load_json
 from gopherwhale.oci.transport import Answer
-from gopherwhale.oci.urls import origin, shown
+from gopherwhale.oci.urls import netloc, shown
 from gopherwhale.references import Reference, is_tag
 
 Entry = TypeVar("Entry")
@@ -127,6 +127,7 @@ def _inside(session: Session, target: Reference, url: str, link: str) -> str:
     """A next page as a path of the same repository: nobody leads our credential elsewhere by a link."""
     joined = urljoin(url, link)
     parts, start = urlsplit(joined), f"/v2/{target.repository}/"
-    if origin(joined) != origin(session.base(target)) or not parts.path.startswith(start):
+    # A registry behind a proxy that ends TLS may not know of it: the page is asked for at our own address.
+    if netloc(joined) != netloc(session.base(target)) or not parts.path.startswith(start):
         raise RegistryError(f"{target.name}: the registry's list goes on at {shown(joined)}; not followed")
     return parts.path.removeprefix(start) + (f"?{parts.query}" if parts.query else "")

@@ -58,7 +58,7 @@ class BlobReader(io.RawIOBase):
         """Ask for the blob.
 
         Raises:
-            LayoutError: The repository lacks it.
+            LayoutError: The repository lacks it, or has it with another size.
             RegistryError: The registry fails.
         """
         self._ask, self._target, self._blob = ask, target, descriptor
@@ -120,7 +120,7 @@ class BlobReader(io.RawIOBase):
         answer = self._ask({"Range": f"bytes={self._position}-"} if self._position else {})
         if answer.status == NOT_FOUND:
             answer.close()
-            raise LayoutError(f"{self._target.name} lacks the blob {self._blob.digest}")
+            raise LayoutError(f"{self._target.name} lacks the blob {self._blob.digest}", code="blob-missing")
         if answer.status not in {OK, PARTIAL}:
             text = answer.read(MAX_ERROR)
             expect(answer, {OK, PARTIAL}, self._target, text, self._blob.digest)
@@ -134,8 +134,14 @@ class BlobReader(io.RawIOBase):
         elif answer.headers.get("content-length", str(self._blob.size)) != str(self._blob.size):
             answer.close()
             length = answer.headers["content-length"][:20]
-            raise RegistryError(
-                f"{self._what} has {self._blob.size} bytes, the registry answers with {length}"
+            if "content-encoding" in answer.headers:
+                raise RegistryError(
+                    f"{self._what}: the registry answers in an encoding that was not asked for"
+                )
+            # What a registry keeps under a digest has one size: it is the descriptor that is wrong.
+            raise LayoutError(
+                f"{self._what} has {self._blob.size} bytes by its descriptor, and {length} in the registry",
+                code="size-differs",
             )
         else:
             self._skip(answer, self._position)

@@ -12,9 +12,19 @@ from typing import IO, Final, Self, cast
 
 from gopherwhale.access import Access
 from gopherwhale.errors import LayoutError, RegistryError
-from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, digest_of
+from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, digest_of, own_type
 from gopherwhale.oci.reading import BlobReader, read_whole
-from gopherwhale.oci.session import ACCEPTED, BAD_REQUEST, CREATED, MAX_ERROR, NOT_FOUND, OK, Session, expect
+from gopherwhale.oci.session import (
+    ACCEPTED,
+    BAD_REQUEST,
+    CREATED,
+    MAX_ERROR,
+    NOT_FOUND,
+    OK,
+    NotThereError,
+    Session,
+    expect,
+)
 from gopherwhale.oci.strict_json import MAX_DOCUMENT
 from gopherwhale.oci.transport import Transport
 from gopherwhale.oci.uploading import Opener, Upload
@@ -22,6 +32,11 @@ from gopherwhale.references import Reference, is_digest
 
 ACCEPT: Final = ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))
 _LOOKS: Final = 5
+_ASKED_AGAIN: Final = frozenset({400, 401, 403, 405, 406, 501})
+# What servers say that hand out files and know of no types: the document tells its own.
+_UNTYPED: Final = frozenset(
+    {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain"}
+)
 _DIGEST: Final = "docker-content-digest"
 
 
@@ -84,12 +99,22 @@ class RegistryClient:
         answer.close()
         if answer.status == NOT_FOUND:
             return ""
+        if answer.status in _ASKED_AGAIN:
+            # Some registries refuse a HEAD alone; what a GET is refused for is told in words.
+            return self._digest_by_get(target)
         expect(answer, {OK}, target, b"", target.digest)
         said = answer.headers.get(_DIGEST, "") or target.digest
         if said and not is_digest(said):
             raise RegistryError(f"{target}: the registry answers with the unusable digest {said[:100]!r}")
         # Some registries say it for a GET alone.
         return said or digest_of(self.get_manifest(target)[0])
+
+    def _digest_by_get(self, target: Reference) -> str:
+        try:
+            raw, _ = self.get_manifest(target)
+        except NotThereError:
+            return ""
+        return target.digest or digest_of(raw)
 
     def get_manifest(self, target: Reference) -> tuple[bytes, str]:
         """The exact bytes and the media type of a manifest or index.
@@ -132,7 +157,8 @@ class RegistryClient:
                 break
             if attempt < _LOOKS:
                 self._transport.rest(attempt)
-        expect(answer, {CREATED}, target, body, digest)
+        # The specification has 201; Quay's older releases say 202.
+        expect(answer, {OK, CREATED, ACCEPTED}, target, body, digest)
         said = answer.headers.get(_DIGEST, digest)
         if said != digest:
             raise RegistryError(f"{target}: the registry stored {said[:100]!r}, not {digest}")
@@ -212,19 +238,30 @@ class RegistrySource:
         """The descriptor of what the reference points at, asked once."""
         raw, media_type = self.client.get_manifest(self.reference)
         self._known[digest_of(raw)] = raw
+        if media_type in _UNTYPED:
+            media_type = own_type(raw, self.name)
         return Descriptor(media_type=media_type, digest=digest_of(raw), size=len(raw))
 
     @contextlib.contextmanager
     def open_blob(self, descriptor: Descriptor) -> Iterator[IO[bytes]]:
         """Open a manifest, an index or a blob of the repository."""
-        if descriptor.media_type in INDEX_TYPES | MANIFEST_TYPES:
-            raw = self._known.get(descriptor.digest)
-            if raw is None:
-                raw, _ = self.client.get_manifest(self.reference.with_digest(descriptor.digest))
+        raw = self._known.get(descriptor.digest)
+        if raw is None and descriptor.media_type in INDEX_TYPES | MANIFEST_TYPES:
+            raw = self._child(descriptor)
+        if raw is not None:
             yield _reader(raw)
             return
         with self.client.open_blob(self.reference, descriptor) as stream:
             yield stream
+
+    def _child(self, descriptor: Descriptor) -> bytes:
+        try:
+            return self.client.get_manifest(self.reference.with_digest(descriptor.digest))[0]
+        except NotThereError:
+            # An index may name more than a registry was given.
+            raise LayoutError(
+                f"{self.name} lacks the manifest {descriptor.digest}", code="blob-missing"
+            ) from None
 
     def confirm(self, descriptor: Descriptor) -> None:
         """Ask for a blob's presence and size; see `ImageSource.confirm`."""

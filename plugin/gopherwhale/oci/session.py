@@ -12,8 +12,8 @@ from typing import Final
 
 from gopherwhale.errors import AuthenticationError, GopherwhaleError, RegistryError
 from gopherwhale.oci.tokens import Tokens
-from gopherwhale.oci.transport import Answer, Body, Transport
-from gopherwhale.oci.urls import joined, origin
+from gopherwhale.oci.transport import REDIRECTS, Answer, Body, Transport
+from gopherwhale.oci.urls import joined, netloc, origin, shown
 from gopherwhale.references import Reference
 
 _NO_NAME: Final = b"NAME_UNKNOWN"
@@ -28,6 +28,10 @@ BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
+
+
+class NotThereError(RegistryError):
+    """The registry has no such thing."""
 
 
 @dataclass(kw_only=True)
@@ -108,12 +112,17 @@ class Session:
             size: The body's bytes.
 
         Raises:
-            RegistryError: No answer, or no Location.
+            RegistryError: No answer, no Location, or one without TLS where the registry has it.
         """
         location = answer.headers.get("location", "")
         if not location:
             raise RegistryError(f"{target.name}: the registry does not say where the upload goes on")
         url = joined(answer.url, location)
+        if origin(answer.url)[0] == "https" and origin(url)[0] != "https":
+            raise RegistryError(
+                f"{target.name}: the upload is to go on at {netloc(url)} without TLS; nothing was sent",
+                hint="does a proxy in front of it end TLS? the registry must be told its own address",
+            )
         if query:
             url = f"{url}{'&' if '?' in url else '?'}{query}"
         own = origin(url) == origin(self.base(target))
@@ -194,7 +203,10 @@ def failure(answer: Answer, target: Reference, body: bytes, digest: str = "") ->
         hint = "does the repository exist? some registries want it to be made first"
     elif _NO_MANIFEST in body:
         hint = f"docker.tags {target.name} lists what is there"
-    return RegistryError(f"{what}: the registry answers {answer.status}{tries}{_said(body)}", hint=hint)
+    elif answer.status in REDIRECTS:
+        hint = f"it leads to {shown(answer.headers.get('location', ''))}; name the registry by that address"
+    kind = NotThereError if answer.status == NOT_FOUND else RegistryError
+    return kind(f"{what}: the registry answers {answer.status}{tries}{_said(body)}", hint=hint)
 
 
 def _said(body: bytes) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
 from gopherwhale.errors import AuthenticationError, RegistryError
-from gopherwhale.oci.transport import Answer, Transport
+from gopherwhale.oci.transport import RETRIED, Answer, Transport
 
 if TYPE_CHECKING:
     # A registry that lets everybody in needs neither.
@@ -130,7 +130,7 @@ class Tokens:
             answer = self.transport.request("GET", f"{challenge.realm}{joint}{query}", headers)
         body = answer.read(_MAX_TOKEN)
         host = urlsplit(registry_url).netloc
-        if answer.status >= _SERVER_ERROR:
+        if answer.status >= _SERVER_ERROR or answer.status in RETRIED:
             raise RegistryError(f"{host}: its token service answers {answer.status}")
         if answer.status != _GOOD:
             raise AuthenticationError(

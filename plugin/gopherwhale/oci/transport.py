@@ -29,7 +29,9 @@ RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 ATTEMPTS: Final = 5
 MAX_WAIT: Final = 60.0
 _TOO_MANY: Final = 429
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# These two keep the method and the body (RFC 9110 section 15.4).
+_KEEPING: Final = frozenset({307, 308})
 _MAX_REDIRECTS: Final = 5
 _CONNECT: Final = 20.0
 _READ: Final = 120.0
@@ -129,7 +131,7 @@ class Transport:
         size: int = 0,
         attempts: int | None = None,
     ) -> Answer:
-        """Send a request, again where that may help, and follow redirects of reads.
+        """Send a request, again where that may help, and follow redirects that leave it what it is.
 
         Args:
             method: The HTTP method.
@@ -216,7 +218,7 @@ class Transport:
             kept = {k: v for k, v in headers.items() if k != "Authorization" or origin(url) == start}
             answer = self._once(method, url, kept, body, size)
             target = answer.headers.get("location", "")
-            if answer.status not in _REDIRECTS or method not in ("GET", "HEAD") or not target:
+            if answer.status not in _followed(method, body) or not target:
                 return answer
             answer.close()
             target = joined(url, target)
@@ -268,13 +270,20 @@ class Transport:
         return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
 
 
+def _followed(method: str, body: Body | None) -> frozenset[int]:
+    """The redirects that a request may follow; a form with a credential follows none."""
+    if method in ("GET", "HEAD"):
+        return REDIRECTS
+    return frozenset() if method == "POST" and body else _KEEPING
+
+
 def _retry_after(answer: Answer) -> float | None:
     """Seconds that an answer asks us to wait, at most `MAX_WAIT` (RFC 9110 section 10.2.3)."""
     text = answer.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}", text):
         return min(float(text), MAX_WAIT)
     try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
+        left = parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, OverflowError):
         return None
-    return min(max(0.0, until.timestamp() - time.time()), MAX_WAIT)
+    return min(max(0.0, left), MAX_WAIT)

@@ -129,12 +129,23 @@ def test_a_damaged_blob_is_found(tmp_path: Path, damage: bytes) -> None:
         read_document(layout, manifest.config)
 
 
-def test_a_missing_or_linked_blob_is_found(tmp_path: Path) -> None:
-    """A blob is a regular file in the layout, or it is missing."""
+def test_a_linked_blob_is_one_where_its_bytes_are_right(tmp_path: Path) -> None:
+    """As Bazel's rules and debuerreotype make them; of any other file elsewhere not a byte is handed out."""
     layout = Layout(make_layout(tmp_path / "image", BOTH))
-    path = blob_path(layout.path, layout.root.digest)
-    path.rename(tmp_path / "elsewhere")
-    path.symlink_to(tmp_path / "elsewhere")
+    path, elsewhere = blob_path(layout.path, layout.root.digest), tmp_path / "elsewhere"
+    path.rename(elsewhere)
+    with pytest.raises(LayoutError, match="lacks the blob"):
+        list(walk(layout))
+    path.symlink_to(elsewhere)
+    assert len(list(walk(layout))) == 3
+    secret = b"secret".ljust(layout.root.size)
+    for content, code in ((secret, "digest-differs"), (b"secret", "size-differs")):
+        elsewhere.write_bytes(content)
+        with pytest.raises(LayoutError) as caught, layout.open_blob(layout.root):
+            pytest.fail("it was handed out")
+        assert caught.value.code == code
+    elsewhere.unlink()
+    os.mkfifo(elsewhere)
     with pytest.raises(LayoutError, match="lacks the blob"):
         list(walk(layout))
 

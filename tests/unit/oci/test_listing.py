@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gopherwhale.errors import GopherwhaleError, RegistryError
+from gopherwhale.oci import listing
 from gopherwhale.oci.documents import OCI_INDEX, OCI_MANIFEST, Descriptor, digest_of, encode
 from gopherwhale.oci.listing import list_tags, next_link
 from gopherwhale.oci.referrers import add_referrer, fallback_tag, list_referrers
@@ -120,6 +121,16 @@ def test_04_a_list_that_leads_away_or_in_a_circle_is_refused(
     with pytest.raises(RegistryError, match=message):
         list_tags(client.session, at(server))
     assert len(server.seen) == 1
+
+
+def test_a_next_page_is_asked_for_at_our_own_address(client: RegistryClient) -> None:
+    """A registry behind a proxy that ends TLS may write its links without it: none is read so."""
+    place = Reference(registry="registry.example", repository="acme/hello")
+    path = listing._inside(  # noqa: SLF001 -- no registry of a test's has the ports of both schemes
+        *(client.session, place, "https://registry.example/v2/acme/hello/tags/list"),
+        "http://registry.example/v2/acme/hello/tags/list?last=b",
+    )
+    assert path == "tags/list?last=b"
 
 
 def test_14_a_list_without_end_is_bounded(

@@ -251,6 +251,24 @@ def test_an_index_whose_children_are_not_seen_yet_is_put_again(
         assert not memory.tags
 
 
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_manifest_is_taken_with_any_word_of_success(
+    client: RegistryClient,
+    target: Reference,
+    memory: MemoryRegistry,
+    proxy: Proxy,
+    layout: Layout,
+    status: int,
+) -> None:
+    """Quay's older releases say 202 where the specification has 201; the digest is checked all the same."""
+    other = Fault(
+        alter=lambda reply: Reply(status if reply.status == 201 else reply.status, b"", reply.headers)
+    )
+    proxy.script = lambda request: other if request.kind in {"PUT manifest", "PUT tag"} else None
+    push(layout, target, ["latest"], client=client)
+    assert memory.complete(NAME, memory.tags[NAME, "latest"])
+
+
 def test_requests_are_bounded_and_side_by_side(
     client: RegistryClient, target: Reference, proxy: Proxy, layout: Layout
 ) -> None:

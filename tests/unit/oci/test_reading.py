@@ -1,21 +1,27 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from gopherwhale.errors import AuthenticationError, GopherwhaleError, LayoutError, RegistryError
-from gopherwhale.oci.documents import OCI_INDEX, OCI_LAYER, Descriptor, digest_of, encode
+from gopherwhale.oci.documents import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor, digest_of, encode
 from gopherwhale.oci.layers import read_layer
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.oci.source import check_blob, read_document
 from gopherwhale.references import Reference
+from gopherwhale.verify.codes import Severity
+from gopherwhale.verify.image import verify_image
 from tests.faults.proxy import Fault, Proxy, Reply, Request, broken_off, flipped, longer, truncated
 from tests.faults.registry import MemoryRegistry
 from tests.unit.oci.images import layer
+from tests.unit.verify.layers import Memory
 
 DATA = bytes(range(256)) * 1024
 BLOB = Descriptor(media_type=OCI_LAYER, digest=digest_of(DATA), size=len(DATA))
+SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
+MACHINES = ("amd64", "arm64", "s390x")
 RAW = encode({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []})
 
 
@@ -83,7 +89,9 @@ def test_01_a_blob_with_other_bytes_is_an_error(
 ) -> None:
     """Altered, truncated or longer: host and digest are named, and no bytes pass for the blob."""
     proxy.script = lambda _request: Fault(alter=FAULTS[fault])
-    with pytest.raises(RegistryError) as caught:
+    # Of another size it may be the descriptor that is wrong, which is the image's fault.
+    resized = fault in {"truncated", "longer", "empty"}
+    with pytest.raises(LayoutError if resized else RegistryError) as caught:
         read(client, target)
     assert target.registry in str(caught.value)
     assert BLOB.digest in str(caught.value)
@@ -185,6 +193,7 @@ def test_06_what_passes_is_tried_again_and_nothing_else(
         ("soon", 1.0),
         ("-5", 1.0),
         ("1e9", 1.0),
+        ("Fri, 27 Nov 2026 00:00:00 +99999999999999999999", 1.0),
     ],
 )
 @pytest.mark.usefixtures("stocked")
@@ -266,10 +275,89 @@ def test_a_registry_that_says_no_digest_is_asked_for_the_bytes(
     assert client.head_manifest(target.with_tag("v1")) == digest_of(RAW)
 
 
+@pytest.mark.usefixtures("stocked")
+@pytest.mark.parametrize("status", [400, 401, 403, 405, 501])
+@pytest.mark.parametrize("name", ["v1", "none", digest_of(RAW)])
+def test_a_registry_that_refuses_a_head_alone_is_asked_for_the_bytes(
+    client: RegistryClient, target: Reference, proxy: Proxy, status: int, name: str
+) -> None:
+    """What a GET may read is there, and what it does not find is not."""
+    challenge = {"www-authenticate": f'Bearer realm="http://{target.registry}/token"'}
+    token = Fault(reply=Reply(200, b'{"token": "t"}'))
+
+    def script(request: Request) -> Fault | None:
+        refused = Fault(reply=Reply(status, b"", challenge))
+        return refused if request.method == "HEAD" else token if request.kind == "GET token" else None
+
+    proxy.script = script
+    reference = target.with_digest(name) if ":" in name else target.with_tag(name)
+    assert client.head_manifest(reference) == ("" if name == "none" else digest_of(RAW))
+
+
+@pytest.mark.usefixtures("stocked")
+def test_what_a_head_is_refused_for_is_told_in_the_registry_s_words(
+    client: RegistryClient, target: Reference, proxy: Proxy
+) -> None:
+    """The answer to a HEAD has no words: a GET's has."""
+    said = b'{"errors": [{"code": "DENIED", "message": "the project is archived"}]}'
+    proxy.script = lambda _request: Fault(reply=Reply(403, said))
+    with pytest.raises(AuthenticationError, match="DENIED the project is archived"):
+        client.head_manifest(target.with_tag("v1"))
+
+
+@pytest.mark.parametrize(
+    "said", ["", "application/json", "text/plain; charset=utf-8", "application/octet-stream"]
+)
+@pytest.mark.parametrize("own", [OCI_INDEX, ""])
+def test_a_server_of_files_leaves_the_type_to_the_document(
+    client: RegistryClient, target: Reference, memory: MemoryRegistry, said: str, own: str
+) -> None:
+    """A mirror that knows no types hands out an index all the same."""
+    raw = encode({"schemaVersion": 2, **({"mediaType": own} if own else {}), "manifests": []})
+    memory.manifests["acme/hello", digest_of(raw)] = (said, raw)
+    source = RegistrySource(client, target.with_digest(digest_of(raw)))
+    assert source.root.media_type == OCI_INDEX
+    assert read_document(source, source.root) == raw
+
+
+def test_what_a_registry_has_of_another_type_is_read_and_told(
+    client: RegistryClient, target: Reference, memory: MemoryRegistry
+) -> None:
+    """Docker's schema 1 is named, not looked for among the blobs."""
+    raw = encode({"schemaVersion": 1, "fsLayers": []})
+    memory.manifests["acme/hello", digest_of(raw)] = (f"{SCHEMA_1}+prettyjws", raw)
+    report = verify_image(RegistrySource(client, target.with_digest(digest_of(raw))))
+    assert "schema-1" in [one.code for one in report.all_findings if one.severity is Severity.ERROR]
+
+
 def test_a_missing_blob_is_the_image_s_fault(client: RegistryClient, target: Reference) -> None:
     """A repository that lacks a blob of its image holds a damaged image."""
-    with pytest.raises(LayoutError, match=BLOB.digest):
+    with pytest.raises(LayoutError, match=BLOB.digest) as caught:
         read(client, target)
+    assert caught.value.code == "blob-missing"
+
+
+def test_a_platform_that_a_registry_lacks_hides_no_other(
+    client: RegistryClient, target: Reference, memory: MemoryRegistry
+) -> None:
+    """A manifest or a layer that is not there, or has another size than said, is its platform's finding."""
+    made = Memory()
+    entries = [made.put_image(f"linux/{one}", [layer({"app": one.encode()})]) for one in (*MACHINES, "386")]
+    lost = json.loads(made.blobs[entries[1].digest])["layers"][0]["digest"]
+    wrong = json.loads(made.blobs[entries[2].digest])
+    wrong["layers"][0]["size"] += 1
+    entries[2] = made.put(encode(wrong), OCI_MANIFEST, "linux/s390x")
+    root = made.put_index(entries)
+    for digest, data in made.blobs.items():
+        memory.blobs["acme/hello", digest] = data
+        memory.manifests["acme/hello", digest] = (OCI_INDEX if digest == root.digest else OCI_MANIFEST, data)
+    del memory.manifests["acme/hello", entries[0].digest]
+    del memory.blobs["acme/hello", lost]
+    report = verify_image(RegistrySource(client, target.with_digest(root.digest)))
+    found = {str(one.platform): {other.code for other in one.findings} for one in report.platforms}
+    assert found["linux/amd64"] == found["linux/arm64"] == {"blob-missing"}
+    assert found["linux/s390x"] == {"size-differs"}
+    assert "not-a-program" in found["linux/386"]
 
 
 @pytest.mark.usefixtures("stocked")

@@ -122,6 +122,18 @@ def test_a_token_is_kept_until_shortly_before_its_end(life: object, good_for: fl
         assert tokens.kept(server.url, PULL) == ""
 
 
+def test_04_an_identity_token_follows_no_redirect(service: Recording) -> None:
+    """The form that holds it stays with the realm that it was sent to."""
+    to = (("Location", f"{service.url}/token"),)
+    identity = Credential(identity_token=Secret("canary"))
+    with (
+        recording(lambda _asked: Reply(status=307, headers=to)) as realm,
+        pytest.raises(AuthenticationError, match="status 307"),
+    ):
+        tokens_of().answer(bearer(realm), realm.url, PULL, lambda: identity)
+    assert service.seen == []
+
+
 def test_a_refused_token_is_replaced(service: Recording) -> None:
     """A token that ended early, or was taken back, is not used again."""
     tokens = tokens_of()
@@ -162,6 +174,7 @@ def test_basic_is_answered_without_a_request(service: Recording) -> None:
         (Reply(status=403), AuthenticationError, "status 403"),
         (Reply(status=404), AuthenticationError, "status 404"),
         (Reply(status=503), RegistryError, "its token service answers 503"),
+        (Reply(status=429), RegistryError, "its token service answers 429"),
         (Reply(body=b"{}"), AuthenticationError, "without a token"),
         (Reply(body=b"[]"), AuthenticationError, "without a token"),
         (Reply(body=b"not json"), AuthenticationError, "without a token"),

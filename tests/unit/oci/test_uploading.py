@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import IO
 
 import pytest
+from urllib3 import HTTPResponse
 
 from gopherwhale.errors import AuthenticationError, RegistryError
 from gopherwhale.oci import uploading
 from gopherwhale.oci.documents import OCI_LAYER, Descriptor, digest_of
 from gopherwhale.oci.registry import RegistryClient
+from gopherwhale.oci.transport import Answer
 from gopherwhale.references import Reference
 from tests.faults.proxy import Fault, Proxy, Reply, Request
 from tests.faults.registry import MemoryRegistry
@@ -218,6 +220,45 @@ def test_a_registry_that_stored_something_else_is_named(
     proxy.script = lambda request: wrong if request.kind == "PUT upload" else None
     with pytest.raises(RegistryError, match=f"stored '{other}' instead"):
         client.put_blob(target, BLOB, opener)
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("kind", ["POST upload", "PUT upload"])
+def test_a_redirect_that_keeps_the_method_is_followed_with_the_bytes(
+    client: RegistryClient, target: Reference, memory: MemoryRegistry, proxy: Proxy, status: int, kind: str
+) -> None:
+    """A registry may send an upload to another of its hosts; our credential does not go along."""
+
+    def script(request: Request) -> Fault | None:
+        there = {"location": f"http://{memory.address}{request.path}"}
+        return Fault(reply=Reply(status, b"", there)) if request.kind == kind else None
+
+    proxy.script = script
+    client.put_blob(target, BLOB, opener)
+    assert stored(memory)
+
+
+def test_a_redirect_that_is_not_followed_says_where_it_leads(
+    client: RegistryClient, target: Reference, proxy: Proxy
+) -> None:
+    """With 301 a body would be lost: whoever pushes names the right address."""
+    there = Reply(301, b"", {"location": "https://registry.example/v2/?token=canary"})
+    proxy.script = lambda _request: Fault(reply=there)
+    with pytest.raises(
+        RegistryError, match="answers 301\n.*leads to https://registry.example/v2/;"
+    ) as caught:
+        client.put_blob(target, BLOB, opener)
+    assert "canary" not in str(caught.value)
+
+
+def test_an_upload_does_not_go_on_without_tls(client: RegistryClient) -> None:
+    """Behind a proxy that ends TLS a registry may name its own plain address: nothing is sent there."""
+    raw = HTTPResponse(status=202)
+    there = {"location": "http://registry.example/v2/acme/hello/blobs/uploads/1"}
+    begun = Answer(status=202, url="https://registry.example/v2/acme/hello/", headers=there, raw=raw)
+    place = Reference(registry="registry.example", repository="acme/hello")
+    with pytest.raises(RegistryError, match="without TLS; nothing was sent\n.*its own address"):
+        client.session.follow("PUT", place, begun)
 
 
 def test_an_upload_without_a_location_is_an_error(
