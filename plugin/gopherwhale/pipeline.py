@@ -17,6 +17,7 @@ from gopherwhale.oci.documents import Descriptor  # noqa: TID251
 from gopherwhale.oci.layout import REF_NAME, Layout, LayoutWriter, writing  # noqa: TID251
 from gopherwhale.plan import ImagePlan  # noqa: TID251
 from gopherwhale.platforms import Platform
+from gopherwhale.settings_model import VerifySettings
 from gopherwhale.verify.codes import Severity  # noqa: TID251
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gopherwhale.verify.cache import LayerCache  # noqa: TID251
     from gopherwhale.verify.findings import Report  # noqa: TID251
     from gopherwhale.verify.image import Wanted  # noqa: TID251
+    from gopherwhale.verify.policy import Rule  # noqa: TID251
 
 Say = Callable[[str], None]
 Meanwhile = Callable[[], None]
@@ -128,9 +130,20 @@ def verify(
 def wanted(image: ImagePlan, *, revision: str = "") -> Wanted:
     """What an image's settings hold it against."""
     from gopherwhale.verify.image import Wanted  # noqa: PLC0415, TID251
+
+    return Wanted(
+        platforms=image.platforms,
+        revision=revision,
+        everything=image.settings.verify.all,
+        policy=policy(image.settings.verify),
+    )
+
+
+def policy(chosen: VerifySettings) -> tuple[Rule, ...]:
+    """What settings weigh otherwise."""
     from gopherwhale.verify.policy import Rule  # noqa: PLC0415, TID251
 
-    rules = [
+    return tuple(
         Rule(
             code=rule.code,
             severity=Severity(rule.severity),
@@ -138,13 +151,7 @@ def wanted(image: ImagePlan, *, revision: str = "") -> Wanted:
             platform=rule.platform,
             path=rule.path,
         )
-        for rule in image.settings.verify.policy
-    ]
-    return Wanted(
-        platforms=image.platforms,
-        revision=revision,
-        everything=image.settings.verify.all,
-        policy=tuple(rules),
+        for rule in chosen.policy
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gopherwhale import platforms
+from gopherwhale import pipeline, platforms
 from gopherwhale.app import gate
 from gopherwhale.app.request import Request, settings_of
 from gopherwhale.app.sources import open_source
@@ -20,6 +20,7 @@ from gopherwhale.oci.source import ImageSource
 from gopherwhale.oci.survey import look_at_tags
 from gopherwhale.references import Reference
 from gopherwhale.references import parse as parse_reference
+from gopherwhale.settings import Settings
 from gopherwhale.verify.image import Wanted, verify_image
 
 
@@ -48,8 +49,8 @@ def copy(
     if len(place) < 2:  # noqa: PLR2004 -- a source and a destination
         raise UsageError("a copy wants a source and a place to go", hint="docker.copy SOURCE REFERENCE...")
     targets = _targets(place[1:])
-    wanted = Wanted(platforms=None if expect in ("", ANY) else platforms.parse_many([expect]))
     chosen = settings_of(request)
+    wanted = _wanted(expect, chosen)
     with (
         RegistryClient.from_environment(request.environment, chosen.access()) as client,
         open_source(place[0], request.start, lambda: client, request.environment) as opened,
@@ -67,6 +68,17 @@ def copy(
         copied = _bring(source, targets, client, request, choices, referrers=referrers)
     _show(source, copied, request)
     return ExitCode.GOOD
+
+
+def _wanted(expect: str, chosen: Settings) -> Wanted:
+    """What the image is held against: the settings count where they have one answer, as for verify-arch."""
+    found = [image.verify for image in chosen.images.values()]
+    one = found[0] if found and found.count(found[0]) == len(found) else None
+    return Wanted(
+        platforms=None if expect in ("", ANY) else platforms.parse_many([expect]),
+        everything=one is not None and one.all,
+        policy=pipeline.policy(one) if one else (),
+    )
 
 
 def _targets(words: Sequence[str]) -> dict[Reference, tuple[str, ...]]:
