@@ -68,12 +68,15 @@ def _is_chosen(build: GoBuild, setting: Setting) -> bool:
 
 
 def _ignored(view: View, build: GoBuild) -> Iterator[Finding]:
-    """No GOARCH at all, on the builder's platform, and the image takes what comes out."""
-    if not build.stage.on_build_platform or "GOARCH" in build.script.text:
+    """No GOARCH at all, on a platform that is not the target's, and the image takes what comes out."""
+    pinned = build.stage.platform_of_base
+    elsewhere = build.stage.on_build_platform or ("$" not in pinned and pinned and not view.is_all(pinned))
+    if not elsewhere or "GOARCH" in build.script.text:
         return
     missing = _TARGET if "GOOS" not in build.environment else "GOARCH=${TARGETARCH} "
     edit = view.replacing(build.script, build.at.offset, build.at.end, f"{missing}{build.at.raw}")
-    found = f"`go {build.arguments[0]}` compiles for the machine that builds"
+    machine = pinned if "$" not in pinned else "the machine that builds"
+    found = f"`go {build.arguments[0]}` compiles for {machine}"
     yield finding("target-ignored", view.path, build.line, found, mended=f"{missing}go build", edit=edit)
 
 

@@ -22,9 +22,14 @@ _SECRET = re.compile(
 # A name that says where a secret is, or something about it, and not what it is.
 _HARMLESS = re.compile(
     r"(^|_)public(_|$)|_(file|path|dir|url|uri|host|id|name|user|username|type|ttl|header|endpoint|issuer"
-    r"|realm|service|enabled|length)$",
+    r"|realm|service|enabled?|disabled?|required|allowed|length|size|bits|rounds|method|mode|provider|backend"
+    r"|store|driver|helper|manager|plugin|strategy|scheme|alg|algorithm|format|version|prefix|suffix|scopes?"
+    r"|audience|domain|region|bucket|port|sock|socket|expir[a-z]*|timeout|lifetime|duration|interval|age"
+    r"|minutes|seconds|hours|days)$",
     re.IGNORECASE,
 )
+# A switch, whatever it is called.
+_SWITCH = re.compile(r"true|false|yes|no|on|off|none|null|enabled|disabled", re.IGNORECASE)
 # https://docs.github.com/en/code-security/secret-scanning and the like: tokens that say what they are.
 _TOKEN = re.compile(
     r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{22}|glpat-[\w-]{20}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10}"
@@ -46,7 +51,7 @@ def secrets(view: View) -> Iterator[Finding]:
     for one in {id(one): one for one in (*view.stages.arguments, *own)}.values():
         value = one.value or ""
         named = _SECRET.search(one.name) and not _HARMLESS.search(one.name)
-        if not (named or _TOKEN.search(value)) or (one.value == "" or _is_place(value)):
+        if not (named or _TOKEN.search(value)) or one.value == "" or _is_no_secret(value):
             continue
         line, _ = one.by.place(one.word.offset)
         secret = one.name.lower()
@@ -62,9 +67,10 @@ def secrets(view: View) -> Iterator[Finding]:
         )
 
 
-def _is_place(value: str) -> bool:
-    """Whether a value names a file in place of what is in it."""
-    return value.startswith(("/", "./")) and not _TOKEN.search(value)
+def _is_no_secret(value: str) -> bool:
+    """Whether a value is a switch, or names a file in place of what is in it."""
+    place = value.startswith(("/", "./")) and not _TOKEN.search(value)
+    return place or _SWITCH.fullmatch(value) is not None
 
 
 def _holds_a_value(one: Variable) -> bool:

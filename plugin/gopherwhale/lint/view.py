@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gopherwhale.dockerfile.shell import Command, assignment, commands
+from gopherwhale.dockerfile.shells import SHELLS, shell_command
 from gopherwhale.dockerfile.stages import Stage, Stages, read_stages
 from gopherwhale.dockerfile.syntax import Dockerfile, Instruction
 from gopherwhale.dockerfile.words import Word
@@ -19,7 +20,6 @@ from gopherwhale.lint.findings import Edit
 from gopherwhale.platforms import Platform
 from gopherwhale.verify.policy import Rule
 
-_SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 _GO = re.compile(r"(xx-)?go(1\.[0-9.]+)?")
 # What a script asks of the machine or of BuildKit to tell architectures apart by itself.
 _ASKS = re.compile(
@@ -141,8 +141,11 @@ class GoBuild:
 
     @property
     def by_xx(self) -> bool:
-        """Whether the helpers of tonistiigi/xx choose the platform."""
-        return self.at.text.startswith("xx-") or "xx-go --wrap" in self.script.text
+        """Whether the helpers of tonistiigi/xx choose the platform: `--wrap` does so for all that follows."""
+        line = self.script.run.line
+        above = (one for stage in self.stage.chain for one in stage.instructions if one.line < line)
+        texts = (self.script.text, *(one.source for one in above if one.name == "RUN"))
+        return self.at.text.startswith("xx-") or any("xx-go --wrap" in text for text in texts)
 
     @property
     def line(self) -> int:
@@ -219,7 +222,7 @@ def scripts(stage: Stage) -> Iterator[Script]:
 def scripts_of(one: Instruction) -> Iterator[Script]:
     """The scripts of one RUN: its own line, and heredocs that are scripts themselves."""
     if one.json is not None:
-        yield Script(text=shlex.join(one.json), start=0, run=one, line=-1)
+        yield Script(text=shell_command(one.json) or shlex.join(one.json), start=0, run=one, line=-1)
         return
     yield Script(text=one.source, start=one.text_start, run=one, line=0)
     if one.text.startswith("<<"):
@@ -227,13 +230,13 @@ def scripts_of(one: Instruction) -> Iterator[Script]:
             text = "\n".join(heredoc.lines)
             if (
                 not text.startswith("#!")
-                or text.partition("\n")[0].rpartition("/")[2].split(" ")[-1] in _SHELLS
+                or text.partition("\n")[0].rpartition("/")[2].split(" ")[-1] in SHELLS
             ):
                 yield Script(text=text, start=0, run=one, line=heredoc.line)
 
 
 def _is_posix(shell: Instruction) -> bool:
-    return (shell.json or [""])[0].rpartition("/")[2] in _SHELLS
+    return (shell.json or [""])[0].rpartition("/")[2] in SHELLS
 
 
 def builds_of(stage: Stage) -> Iterator[GoBuild]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from gopherwhale.dockerfile.shell import Command
 
-SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
 # Programs whose arguments are a command again.
 LAUNCHERS: Final = frozenset(
     {
@@ -28,23 +27,15 @@ _BUILTINS: Final = frozenset(
         *("printf", "pushd", "pwd", "read", "readonly", "return", "select", "set", "shift", "shopt"),
         *("source", "test", "then", "time", "times", "trap", "true", "type", "typeset", "ulimit", "umask"),
         *("unalias", "unset", "until", "wait", "while", "{", "}", "(", ")"),
+        # Those of bash.
+        *("bind", "builtin", "caller", "compgen", "complete", "coproc", "declare", "dirs", "disown"),
+        *("enable", "mapfile", "readarray", "suspend"),
     }
 )
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
+_FUNCTION: Final = re.compile(r"\s*\(\s*\)")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./+@-]+")
 _MAX_SCRIPT: Final = 256 * 1024
-
-
-def shell_command(words: Sequence[str]) -> str:
-    """The script behind `sh -c`, or empty where the words are no such call."""
-    if not words or posixpath.basename(words[0]) not in SHELLS:
-        return ""
-    for number, word in enumerate(words[1:-1], 1):
-        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
-            return words[number + 1]
-        if not word.startswith("-") and word not in SHELLS:
-            return ""
-    return ""
 
 
 def launched(words: Sequence[str]) -> str:
@@ -79,6 +70,8 @@ def first_program(script: str) -> str:
     for command in _commands(script):
         if command.words:
             word = command.words[0].text
+            if _FUNCTION.match(script, command.words[0].end):
+                return ""
             plain = _PLAIN.fullmatch(word) and not word.startswith("-")
             return word if plain and word not in _BUILTINS else ""
     return ""

@@ -7,16 +7,15 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from gopherwhale.dockerfile.shells import SHELLS, shell_command
 from gopherwhale.oci.documents import ImageConfig
 from gopherwhale.platforms import Platform
 from gopherwhale.verify.command_lines import (
     LAUNCHERS,
-    SHELLS,
     env_program,
     first_program,
     launched,
     named,
-    shell_command,
 )
 from gopherwhale.verify.contents import Node
 from gopherwhale.verify.facts import BinaryFacts
@@ -88,7 +87,7 @@ class Scope:
         self._base()
         if everything:
             for path, node in self.known:
-                if node.facts and node.facts.format in _MACHINE_CODE:
+                if node.facts and node.facts.format in _MACHINE_CODE and not node.facts.is_data:
                     self._add(path, "other")
 
     @property
@@ -184,7 +183,8 @@ class Scope:
             return
         if program := launched(words):
             self._must(program, f"what {words[0]} shall start")
-            self._arguments(words[words.index(program) :])
+            behind = words[1:]
+            self._arguments(behind[behind.index(program) :])
         passes_on = passes_on or posixpath.basename(words[0]) in LAUNCHERS
         for word in words[1:]:
             if word.startswith("/") or passes_on:

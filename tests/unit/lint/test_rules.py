@@ -167,7 +167,9 @@ TARGET = "ARG TARGETOS TARGETARCH"
         (["RUN <<EOF", "set -e", "go build", "EOF"], [(4, "error")]),
         (["RUN X=$(go build)"], [(2, "error")]),
         (['RUN ["go", "build"]'], [(2, "error")]),
-        (['RUN ["sh", "-c", "go build"]'], []),
+        (['RUN ["sh", "-c", "go build"]'], [(2, "error")]),
+        (['RUN ["/bin/bash", "-euc", "cd x && go build"]'], [(2, "error")]),
+        ([TARGET, 'RUN ["sh", "-c", "GOARCH=$TARGETARCH go build"]'], []),
         ([TARGET, "RUN GOARCH=$TARGETARCH go build"], []),
         ([TARGET, "RUN env GOARCH=$TARGETARCH go build"], []),
         ([TARGET, "RUN export GOARCH=$TARGETARCH && go build"], []),
@@ -180,11 +182,28 @@ TARGET = "ARG TARGETOS TARGETARCH"
         (["RUN echo go build"], []),
         (['SHELL ["powershell"]', "RUN go build"], []),
         (["ARG TARGETPLATFORM", "RUN xx-go build"], []),
+        (["ARG TARGETPLATFORM", "RUN xx-go --wrap", "RUN go build"], []),
+        (["RUN go build", "ARG TARGETPLATFORM", "RUN xx-go --wrap"], [(2, "error")]),
     ],
 )
 def test_a_build_that_ignores_its_platform(instructions: list[str], expected: list[tuple[int, str]]) -> None:
     """On the builder's platform, and with no word of the target's."""
     assert lines("target-ignored", stage(*instructions)) == expected
+
+
+@pytest.mark.parametrize(
+    ("platforms", "expected"), [("", [(2, "error")]), ("linux/arm64", [(2, "error")]), ("linux/amd64", [])]
+)
+def test_a_build_on_one_platform_must_not_ignore_the_target(
+    platforms: str, expected: list[tuple[int, str]]
+) -> None:
+    """Whoever pins the stage that compiles to one architecture gets a program for that one everywhere."""
+    around = {"platforms": parse_many([platforms])} if platforms else {}
+    pinned = "FROM --platform=linux/amd64 golang:1 AS build"
+    assert lines("target-ignored", stage("RUN go build", base=pinned), **around) == expected
+    assert (
+        lines("target-ignored", stage(TARGET, "RUN GOARCH=$TARGETARCH go build", base=pinned), **around) == []
+    )
 
 
 def test_a_build_off_the_builders_platform_may_ignore_the_target() -> None:
@@ -410,6 +429,9 @@ def test_a_program_without_modules_downloads_none() -> None:
         ("secret-in-env", "FROM a\nENV AWS_SECRET_ACCESS_KEY=abc", [(2, "error")]),
         ("secret-in-env", "FROM a\nARG T\nENV TOKEN=$T", [(3, "error")]),
         ("secret-in-env", "FROM a\nENV PASSWORD=/run/secrets/p", []),
+        ("secret-in-env", "FROM a\nENV POSTGRES_HOST_AUTH_METHOD=trust TOKEN_EXPIRES=30m AUTH_SOCK=$S", []),
+        ("secret-in-env", "FROM a\nENV TOKEN_EXPIRE_MINUTES=30 SECRET_STORE=vault REQUIRE_AUTH=true", []),
+        ("secret-in-env", "FROM a\nENV AUTH_METHOD_SECRET=x", [(2, "error")]),
         ("secret-in-env", "FROM a\nENV PROXY=http://user:pass@e.com X=http://e.com:80/a@b", [(2, "error")]),
         ("secret-in-env", f"FROM a\nENV X=ghp_{'a' * 36}", [(2, "error")]),
         ("secret-in-env", "FROM a AS b\nENV TOKEN=x\nFROM b", [(2, "error")]),

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gopherwhale.dockerfile.shells import shell_command
 from gopherwhale.oci.documents import parse_config
 from gopherwhale.platforms import parse
 from gopherwhale.verify import judge as judging
-from gopherwhale.verify.command_lines import env_program, first_program, launched, named, shell_command
+from gopherwhale.verify.command_lines import env_program, first_program, launched, named
 from gopherwhale.verify.libraries import Loader
 from gopherwhale.verify.running import judge_running
 from gopherwhale.verify.scope import Scope
@@ -48,6 +49,9 @@ def test_the_script_of_a_shell_is_told(words: list[str], script: str) -> None:
         ("exec 'my app'", ""),
         ("$APP serve", ""),
         ("cd /x && ./app", ""),
+        ("log() { echo; }; log; app", ""),
+        ("log () { echo; }; app", ""),
+        ("declare -a x; app", ""),
         ("if true; then app; fi", ""),
         ("# nothing", ""),
         ("'", ""),
