@@ -89,6 +89,11 @@ class BinaryFacts:
         return self.kind in ("executable", "PIE") and not self.interpreter and not self.needed
 
     @property
+    def is_data(self) -> bool:
+        """Whether nothing runs or loads it: what a compiler left for a linker, a core, a program for eBPF."""
+        return self.kind in ("object", "core")
+
+    @property
     def cgo(self) -> bool | None:
         """Whether Go compiled with cgo; None where nothing tells."""
         return {"0": False, "1": True}.get(self.settings.get("CGO_ENABLED", ""))

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from gopherwhale.console import counted
 from gopherwhale.errors import LayoutError
-from gopherwhale.oci.documents import INDEX_TYPES, Descriptor, Index, parse_index
+from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Index, parse_index
 from gopherwhale.oci.source import ImageSource, read_document
 from gopherwhale.platforms import Platform, normalise
 from gopherwhale.verify import judge
@@ -124,7 +124,11 @@ def unreadable(name: str, error: LayoutError) -> Report:
 
 def _is_artifact(entry: Descriptor, found: Opened | LayoutError) -> bool:
     """Whether it is a signature or the like, which an index may hold beside its images."""
-    return entry.platform is None and isinstance(found, LayoutError) and found.code == _ARTIFACT
+    unnamed = entry.platform is None or entry.platform.is_unknown
+    if not unnamed or not isinstance(found, LayoutError):
+        return False
+    # What has a type that we do not know shall be passed over (image-spec, "image index").
+    return found.code == _ARTIFACT or entry.media_type not in MANIFEST_TYPES
 
 
 def _entries(source: ImageSource, wanted: Wanted) -> _Entries:
@@ -202,7 +206,7 @@ def _unread(error: LayoutError, platform: Platform | None) -> Finding:
 def _held(scope: Scope) -> Held:
     machines: dict[str, set[str]] = {}
     for _, node in scope.known:
-        if node.facts and node.facts.architecture:
+        if node.facts and node.facts.architecture and not node.facts.is_data:
             machines.setdefault(node.layer, set()).add(node.facts.architecture)
     program = scope.program
     return Held(

@@ -43,6 +43,10 @@ def judge_set(declared: Sequence[tuple[Platform, str]], expected: Sequence[Platf
         for platform, version in dict.fromkeys(declared)
         if declared.count((platform, version)) > 1
     ]
+    if not declared and not expected:
+        # Attestations and other artifacts alone, or nothing that was asked about: nothing was judged.
+        wanted, mend = "at least one image", "name an image, and platforms that it has"
+        return [finding("platform-missing", None, expected=wanted, found="no image", remedy=mend)]
     if expected is None:
         return findings
     listed = ", ".join(map(str, platforms)) or "nothing"

@@ -48,15 +48,19 @@ _MUSL_FOLDERS: Final = ("/lib", "/usr/local/lib", "/usr/lib")
 _MUSL_OWN: Final = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\..*")
 # The driver's, which NVIDIA's container toolkit puts into a container when it starts.
 _LENT: Final = re.compile(r"lib(cuda|nvcuvid|nvidia-[a-z0-9-]+)\.so(\..*)?")
+_GCOMPAT: Final = "/lib/libgcompat.so.0"
 _MAX_INCLUDES: Final = 64
 _MAX_LINES: Final = 1000
 
 
-def is_given(program: BinaryFacts, name: str) -> bool:
-    """Whether a library need not be in the image: the loader itself is it, or the machine lends it."""
-    loader = posixpath.basename(program.interpreter)
-    musl = "ld-musl" in loader and bool(_MUSL_OWN.fullmatch(name))
-    return name == loader or musl or bool(_LENT.fullmatch(name))
+def _is_musl(system: FileSystem, program: BinaryFacts) -> bool:
+    """Whether musl loads a program: with Alpine's gcompat it does so under the name of glibc's loader."""
+    try:
+        real = system.resolve(program.interpreter)
+    except NotRunnable:
+        real = program.interpreter
+    names = (posixpath.basename(program.interpreter), posixpath.basename(real))
+    return any("musl" in name for name in names) or system.has(_GCOMPAT)
 
 
 class Loader:
@@ -71,14 +75,20 @@ class Loader:
     def __init__(self, system: FileSystem, program: BinaryFacts, library_path: str) -> None:
         """Gather the folders that hold for every library."""
         self._program = program
+        self._musl = _is_musl(system, program)
         self._asked = [folder or "/" for folder in re.split("[:;]", library_path)] if library_path else []
-        if "ld-musl" in program.interpreter:
+        if self._musl:
             self._usual = _musl(system)
             return
         triplets = _TRIPLETS.get(program.architecture, ())
         multiarch = [f"{prefix}/{triplet}" for triplet in triplets for prefix in ("/lib", "/usr/lib")]
         wide = _RISCV if program.architecture == "riscv64" else ()
         self._usual = [*_configured(system), *multiarch, *wide, *_FOLDERS]
+
+    def gives(self, name: str) -> bool:
+        """Whether a library need not be in the image: the loader itself is it, or the machine lends it."""
+        own = name == posixpath.basename(self._program.interpreter)
+        return own or (self._musl and bool(_MUSL_OWN.fullmatch(name))) or bool(_LENT.fullmatch(name))
 
     def folders(self, path: str, facts: BinaryFacts) -> tuple[str, ...]:
         """Every folder in which the libraries of a file are looked for, in order.

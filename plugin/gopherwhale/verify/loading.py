@@ -14,7 +14,7 @@ from gopherwhale.verify.facts import BinaryFacts
 from gopherwhale.verify.filesystem import FileSystem, NotRunnable
 from gopherwhale.verify.findings import Finding, finding
 from gopherwhale.verify.fits import describe
-from gopherwhale.verify.libraries import Loader, find, is_given
+from gopherwhale.verify.libraries import Loader, find
 
 _MAX_LIBRARIES: Final = 512
 _LIBRARY_PATH: Final = "LD_LIBRARY_PATH"
@@ -65,7 +65,7 @@ class _Libraries:
         while waiting and len(self._seen) < _MAX_LIBRARIES:
             user, facts = waiting.popleft()
             for name in facts.needed:
-                if name in self._seen or is_given(self._program, name):
+                if name in self._seen or self._loader.gives(name):
                     continue
                 self._seen.add(name)
                 found = self._find(name, user, facts)

@@ -96,6 +96,25 @@ KINDS: Final[Mapping[str, tuple[Layers, Mapping[str, Any]]]] = {
         ),
         {},
     ),
+    "glibc's name for musl's loader": (
+        lambda one: [
+            alpine(one),
+            tar((LOADERS[one].lstrip("/"), "link", f"/lib/libc.musl-{one}.so.1")),
+            files({"/app": cgo(one, LOADERS[one], "libc.so.6", "libpthread.so.0", "libz.so.1")}),
+        ],
+        {},
+    ),
+    "gcompat": (
+        of(
+            alpine,
+            lambda one: {
+                "/app": cgo(one, LOADERS[one], "libc.so.6"),
+                LOADERS[one]: code(one, interpreter=MUSL[one].encode(), kind=3, pie=True),
+                "/lib/libgcompat.so.0": library(one),
+            },
+        ),
+        {},
+    ),
     "a run path": (
         of(
             debian,
@@ -151,6 +170,10 @@ KINDS: Final[Mapping[str, tuple[Layers, Mapping[str, Any]]]] = {
     "the shell form": (of(debian, plain), {"Entrypoint": ["/bin/sh", "-c", "exec /app --port=$PORT"]}),
     "a builtin of the shell": (of(debian, plain), {"Entrypoint": ["sh", "-c", "cd /srv && /app"]}),
     "a launcher": (of(debian, plain), {"Entrypoint": ["tini", "--"], "Cmd": ["/app", "serve", "/data"]}),
+    "a launcher of a launcher of its name": (
+        of(debian, plain),
+        {"Entrypoint": ["tini", "--", "tini"], "Cmd": ["--", "env", "A=b", "env", "/app"]},
+    ),
     "a launcher with options": (
         of(debian, plain),
         {"Entrypoint": ["tini", "-p", "SIGTERM", "/app"]},
@@ -255,6 +278,30 @@ def test_an_attestation_and_a_signature_are_counted_and_not_judged() -> None:
     report = verify_image(memory, Wanted(platforms=[parse("linux/amd64")]))
     assert codes(report) == set()
     assert report.attestations == 2
+
+
+@pytest.mark.parametrize("platform", [None, "unknown/unknown"])
+@pytest.mark.parametrize("kind", ["config", "manifest"])
+def test_an_artifact_beside_images_is_counted_by_what_it_is(platform: str | None, kind: str) -> None:
+    """SOCI's index, and what an older ORAS put: no image by its config, or of no manifest's type."""
+    memory = Memory()
+    good = put(memory, "linux/amd64", files({"/app": program("linux/amd64")}))
+    config = memory.put(b"{}", "application/vnd.amazon.soci.index.v2+json").to_document()
+    document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": []}
+    own = OCI_MANIFEST if kind == "config" else "application/vnd.oci.artifact.manifest.v1+json"
+    entry = memory.put(encode({**document, "mediaType": own}), own)
+    named = normalise(*platform.split("/")) if platform else None
+    memory.put_index([good, replace(entry, platform=named)])
+    report = verify_image(memory, Wanted(platforms=[parse("linux/amd64")]))
+    assert (codes(report), report.attestations) == (set(), 1)
+
+
+def test_an_image_for_unknown_stays_an_image() -> None:
+    """What could be run is judged, whatever platform it is declared for."""
+    memory = Memory()
+    entry = put(memory, "linux/amd64", files({"/app": program("linux/amd64")}))
+    memory.put_index([replace(entry, platform=normalise("unknown", "unknown"))])
+    assert "platform-unknown" in codes(verify_image(memory))
 
 
 def test_an_annotation_hides_no_image() -> None:

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import pytest
 
-from gopherwhale.oci.documents import OCI_INDEX, OCI_MANIFEST, encode
+from gopherwhale.oci.documents import ATTESTATION, OCI_INDEX, OCI_MANIFEST, REFERENCE_TYPE, encode
 from gopherwhale.platforms import normalise, parse, parse_many
 from gopherwhale.verify.codes import Severity
 from gopherwhale.verify.findings import Report
 from gopherwhale.verify.image import Wanted, verify_image
+from tests.unit.verify.binaries import elf
 from tests.unit.verify.judged import (
     LOADERS,
     alone,
@@ -99,6 +100,28 @@ def test_10_arm64_and_arm64_v8_are_one(variant: str, own: str) -> None:
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [{**row, "platform": platform}]}
     memory.root = memory.put(encode(index), OCI_INDEX)
     assert codes(verify_image(memory, Wanted(platforms=[parse("linux/arm64/v8")]))) == set()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [Wanted(), Wanted(platforms=[]), Wanted(only=[parse(ARM)]), Wanted(platforms=[], only=[parse(ARM)])],
+)
+@pytest.mark.parametrize("held", ["nothing", "attestations", "another platform"])
+def test_11_where_no_image_was_judged_nothing_is_good(held: str, wanted: Wanted) -> None:
+    """An index of attestations alone, or of no platform that was asked about, is an error and no table."""
+    memory = Memory()
+    image = put(memory, AMD, files({"/app": program(AMD)}))
+    unknown = replace(
+        image, platform=normalise("unknown", "unknown"), annotations={REFERENCE_TYPE: ATTESTATION}
+    )
+    entries = {"nothing": [], "attestations": [unknown], "another platform": [image]}[held]
+    memory.put_index(entries)
+    report = verify_image(memory, wanted)
+    if held == "another platform" and wanted.only is None:
+        assert report.ok == (wanted.platforms is None)
+    else:
+        assert codes(report) == {"platform-missing"}
+        assert not report.ok
 
 
 @pytest.mark.parametrize(
@@ -270,8 +293,11 @@ def test_a_base_of_many_wrong_files_is_told_shortly() -> None:
 
 
 def test_all_judges_what_nothing_reaches() -> None:
-    """A program that the start does not come to counts with `everything` alone."""
-    layer = files({"/app": program(AMD), "/opt/tool": program(ARM), "/opt/lib.so": library("s390x")})
+    """A program that the start does not come to counts with `everything` alone; one for eBPF never does."""
+    probe = elf(machine=247, kind=1)
+    layer = files(
+        {"/app": program(AMD), "/opt/tool": program(ARM), "/opt/lib.so": library("s390x"), "/probe.o": probe}
+    )
     assert wrong(alone(AMD, layer)) == set()
     report = alone(AMD, layer, wanted=Wanted(everything=True))
     assert wrong(report) == {(AMD, "wrong-machine", "/opt/tool"), (AMD, "wrong-machine", "/opt/lib.so")}
