@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 from gopherwhale.errors import MissingToolError, UsageError
 
 _TIMEOUT: Final = 60
-_MAX_TAGS: Final = 10_000
 _TAGS: Final = "refs/tags/"
 _REMOTE_HEAD: Final = "refs/remotes/origin/HEAD"
 # It answers `commit ID` and a line with the date.
@@ -107,7 +106,7 @@ def read(
         branch=branch.result().strip() or _branch_in_ci(environment),
         default_branch=_default_branch(listed.result()),
         tags=tuple(sorted(name for name, ids in tags if head in ids)),
-        known_tags=tuple(name for name, _ in tags[:_MAX_TAGS]),
+        known_tags=tuple(name for name, _ in tags),
         source_date=int(date),
         source=browsable(remote.result().strip()),
     )

@@ -54,6 +54,15 @@ def test_a_clean_tree_tells_commit_branch_and_date(repository: Path) -> None:
     assert found.source_date == 1706933106
 
 
+def test_no_tag_of_a_repository_of_very_many_is_left_out(repository: Path) -> None:
+    """The newest release counts wherever its name sorts: without it, `latest` would go back to an older one."""
+    commit = read(repository).commit
+    names = [*(f"service/v0.{number}.0" for number in range(10_001)), "v9.0.0"]
+    lines = [f"{commit} refs/tags/{name}\n" for name in names]
+    (repository / ".git" / "packed-refs").write_text("".join(["# pack-refs with: sorted\n", *sorted(lines)]))
+    assert set(read(repository).known_tags) == set(names)
+
+
 def test_something_else_is_done_while_git_is_at_work(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
