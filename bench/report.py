@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gopherwhale.console import human_size
-from gopherwhale.oci.files import write_atomically
+from gopherwhale.files import write_atomically
 
 BEGIN: Final = "<!-- figures: written by `nox -s bench` -->"
 END: Final = "<!-- end of figures -->"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gopherwhale.errors import UsageError
+from gopherwhale.files import write_atomically
 
 # It stands above these and says so line by line; an adapter has no such line.
 from gopherwhale.oci.documents import encode  # noqa: TID251
-from gopherwhale.oci.files import write_atomically  # noqa: TID251
 from gopherwhale.oci.layout import Layout  # noqa: TID251
 from gopherwhale.oci.source import ImageSource  # noqa: TID251
 from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251

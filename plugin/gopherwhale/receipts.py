@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from gopherwhale import platforms
 from gopherwhale.errors import GopherwhaleError, LayoutError, UsageError, VerificationError
+from gopherwhale.files import read_bounded, write_atomically
 
 # With the pipeline, it stands above these.
 from gopherwhale.oci.documents import encode  # noqa: TID251
-from gopherwhale.oci.files import write_atomically  # noqa: TID251
 from gopherwhale.oci.strict_json import MAX_DOCUMENT, load_json, objects, text  # noqa: TID251
 from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251
 from gopherwhale.platforms import Platform
@@ -55,14 +55,11 @@ def read(path: Path) -> Receipt:
         UsageError: It cannot be read, or is no receipt of a push.
     """
     file = path / "receipt.json" if path.is_dir() else path
+    data = read_bounded(file, MAX_DOCUMENT)
     try:
-        with file.open("rb") as stream:
-            document = load_json(stream.read(MAX_DOCUMENT + 1), str(file))
-        return _receipt(file, document)
-    except OSError as error:
-        raise UsageError(f"cannot read the receipt {file}: {error.strerror}") from None
+        return _receipt(file, load_json(data, str(file)))
     except LayoutError as error:
-        raise UsageError(f"{error.problem}", hint="name a receipt.json that docker.push left") from None
+        raise UsageError(error.problem, hint="name a receipt.json that docker.push left") from None
 
 
 def _receipt(file: Path, document: dict[str, Any]) -> Receipt:
@@ -126,11 +123,10 @@ def write_built(image: ImagePlan, plan: Plan, digest: str) -> Path:
 def built_revision(layout: Path, digest: str) -> str:
     """The commit that a layout's image was built of from a clean tree, or empty where nobody noted that."""
     try:
-        with (layout / BUILT).open("rb") as stream:
-            document = load_json(stream.read(MAX_DOCUMENT + 1), BUILT)
+        document = load_json(read_bounded(layout / BUILT, MAX_DOCUMENT), BUILT)
         same = document.get("digest") == digest and document.get("dirty") is False
         return text(document, "revision", BUILT) if same else ""
-    except (OSError, LayoutError):
+    except GopherwhaleError:
         return ""
 
 

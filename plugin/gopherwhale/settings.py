@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType
@@ -18,6 +18,7 @@ from msgspec import Struct  # noqa: TID251 -- for settings_model.py
 
 from gopherwhale import references
 from gopherwhale.errors import UsageError
+from gopherwhale.files import read_bounded
 from gopherwhale.guesses import advice
 from gopherwhale.roots import FILE_NAME, PREFIX, find_root
 from gopherwhale.settings_model import (
@@ -144,16 +145,11 @@ class _Joined:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(_MAX_FILE + 1)
-        if len(raw) > _MAX_FILE:
-            raise UsageError(f"{path} is larger than {_MAX_FILE} bytes")
-        return tomllib.loads(raw.decode())
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    raw = read_bounded(path, _MAX_FILE)
+    try:
+        return tomllib.loads(raw.decode())
     except ValueError as error:
         raise UsageError(f"{path} is not sound TOML: {error}") from None
     except RecursionError:
@@ -205,12 +201,12 @@ def _default_name(root: Path, merged: Mapping[str, Any]) -> str:
     return name if references.is_tag(name) else "image"
 
 
-def plain(value: Any, convert: Callable[[Any], Any] = str) -> Any:
+def plain(value: Any) -> Any:
     """Turn settings into what JSON can hold: platforms and paths as strings, tuples as lists."""
     if isinstance(value, Struct):
-        return {name: plain(getattr(value, name), convert) for name in keys(type(value))}
+        return {name: plain(getattr(value, name)) for name in keys(type(value))}
     if isinstance(value, Mapping):
-        return {name: plain(item, convert) for name, item in value.items()}
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item, convert) for item in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else convert(value)
+        return [plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, bool, NoneType)) else str(value)

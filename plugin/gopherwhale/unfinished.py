@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 
 from gopherwhale import settings  # noqa: TID251 -- with the pipeline
 from gopherwhale.errors import GopherwhaleError, UsageError
+from gopherwhale.files import read_bounded, write_atomically
 from gopherwhale.oci.documents import encode  # noqa: TID251 -- with the pipeline
-from gopherwhale.oci.files import write_atomically  # noqa: TID251 -- with the pipeline
 from gopherwhale.oci.layout import Layout  # noqa: TID251 -- with the pipeline
 from gopherwhale.oci.strict_json import MAX_DOCUMENT, load_json  # noqa: TID251 -- with the pipeline
 from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251 -- with the pipeline
@@ -78,10 +78,9 @@ def goes_on(image: ImagePlan, plan: Plan) -> bool:
     if plan.revision is None or plan.revision.dirty:
         return False
     try:
-        with (image.layout / NAME).open("rb") as stream:
-            noted = load_json(stream.read(MAX_DOCUMENT + 1), NAME)
+        noted = load_json(read_bounded(image.layout / NAME, MAX_DOCUMENT), NAME)
         standing = Layout(image.layout).root.digest
-    except (GopherwhaleError, OSError):
+    except GopherwhaleError:
         return False
     return (noted.get("plan"), noted.get("digest")) == (fingerprint(image, plan), standing)
 

@@ -23,7 +23,7 @@ from gopherwhale.errors import (
     UsageError,
     VerificationError,
 )
-from gopherwhale.oci.files import write_atomically
+from gopherwhale.files import write_atomically
 from gopherwhale.oci.layout import Layout, LayoutWriter
 from gopherwhale.oci.transport import Transport
 from gopherwhale.pipeline import Built, Meanwhile, PlatformWork, Say

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gopherwhale.errors import UsageError
+from gopherwhale.files import read_bounded
 
 NAME: Final = ".gopherwhale.json"
 _MAX_BYTES: Final = 1024 * 1024
@@ -85,16 +86,7 @@ def load(root: Path) -> Record | None:
         UsageError: It is not one.
     """
     path = root / NAME
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    if len(data) > _MAX_BYTES:
-        raise UsageError(f"{path} is larger than {_MAX_BYTES} bytes")
-    return parse(data, str(path))
+    return parse(read_bounded(path, _MAX_BYTES), str(path)) if path.exists() else None
 
 
 def is_inside(path: str) -> bool:

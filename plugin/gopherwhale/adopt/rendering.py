@@ -18,10 +18,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from gopherwhale.errors import MissingToolError, UsageError
+from gopherwhale.files import read_bounded
 
 # In a wheel; a checkout has the template at its own top.
 _PACKAGED: Final = "_template"
 _QUESTIONS: Final = "cookiecutter.json"
+_MAX_QUESTIONS: Final = 1024 * 1024
 _TIMEOUT: Final = 300
 _MAX_BYTES: Final = 64 * 1024 * 1024
 _MAX_FILES: Final = 5000
@@ -49,8 +51,8 @@ def questions(template: Path) -> dict[str, Any]:
         UsageError: It is no template.
     """
     try:
-        document = json.loads((template / _QUESTIONS).read_bytes()[:_MAX_BYTES])
-    except (OSError, ValueError) as error:
+        document = json.loads(read_bounded(template / _QUESTIONS, _MAX_QUESTIONS))
+    except (UsageError, ValueError, RecursionError) as error:
         raise UsageError(f"{template} is no template: {error}") from None
     if not isinstance(document, dict):
         raise UsageError(f"{template} is no template: {_QUESTIONS} holds no table")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gopherwhale import engines, pipeline, platforms, receipts, results, settings
 from gopherwhale.app import gate
-from gopherwhale.app.bases import registry_opener
+from gopherwhale.app.registries import registry_opener
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.layout import Layout
@@ -99,7 +99,7 @@ def choose(images: Sequence[ImagePlan], made: Plan, request: Request) -> list[tu
         VerificationError: A Dockerfile holds a mistake that makes wrong images.
     """
     names = dict.fromkeys(image.settings.engine for image in images)
-    opener = registry_opener(request.environment, made.access)
+    opener = registry_opener(request, made.access)
     with ThreadPoolExecutor(1) as asking:
         answers = {
             name: asking.submit(engines.choose, name, request.environment, request.console.say, opener)

@@ -8,6 +8,7 @@ from typing import Any
 
 from gopherwhale import pipeline, platforms
 from gopherwhale.app import gate
+from gopherwhale.app.registries import registry_client
 from gopherwhale.app.request import Request, settings_of
 from gopherwhale.app.sources import open_source
 from gopherwhale.app.verifying import ANY
@@ -52,7 +53,7 @@ def copy(
     chosen = settings_of(request)
     wanted = _wanted(expect, chosen)
     with (
-        RegistryClient.from_environment(request.environment, chosen.access()) as client,
+        registry_client(request, chosen.access()) as client,
         open_source(place[0], request.start, lambda: client, request.environment) as opened,
     ):
         source = _pinned(opened, client)
@@ -142,8 +143,11 @@ def _show(source: ImageSource, copied: Sequence[_Copied], request: Request) -> N
         moved = f"{result.blobs_sent} blobs, {human_size(result.bytes_sent)}"
         rows += [(name, result.digest, moved) for name in names]
         documents.append(_document(one))
-    title = f"{source.name}: verified and copied"
-    text = request.console.table(("copied to", "digest", "sent"), rows, title=title)
+
+    def text() -> str:
+        title = f"{source.name}: verified and copied"
+        return request.console.table(("copied to", "digest", "sent"), rows, title=title)
+
     request.console.show(text, {"schema": 1, "source": source.name, "copies": documents})
 
 

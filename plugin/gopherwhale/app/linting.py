@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,10 +13,12 @@ from typing import Final
 from gopherwhale import settings
 from gopherwhale.app import reporting
 from gopherwhale.app.gate import annotate
+from gopherwhale.app.registries import registry_client
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.console import printable
 from gopherwhale.dockerfile.syntax import MAX_BYTES
 from gopherwhale.errors import ExitCode, GopherwhaleError, UsageError, VerificationError
+from gopherwhale.files import read_bounded, rewrite
 from gopherwhale.lint import hadolint
 from gopherwhale.lint.findings import LintReport
 from gopherwhale.lint.fixing import fix as mend
@@ -28,7 +29,6 @@ from gopherwhale.lint.machines import sarif, workflow_commands
 from gopherwhale.lint.report import render, summary
 from gopherwhale.lint.view import Surroundings
 from gopherwhale.oci.documents import INDEX_TYPES
-from gopherwhale.oci.files import write_atomically
 from gopherwhale.plan import ImagePlan
 from gopherwhale.references import parse as parse_reference
 from gopherwhale.verify.codes import Severity
@@ -129,11 +129,10 @@ def _judge(subject: _Subject, request: Request) -> LintReport:
 
 def _asked(subject: _Subject, request: Request) -> _Subject:
     """The subject with what registries say of the digests that its bases are pinned to."""
-    # What speaks to a registry costs 70 ms to import, and lint asks none by itself.
-    from gopherwhale.oci.registry import RegistryClient, RegistrySource  # noqa: PLC0415
+    from gopherwhale.oci.registry import RegistrySource  # noqa: PLC0415 -- lint asks none by itself
 
     single = {}
-    with RegistryClient.from_environment(request.environment, access_of(request)) as client:
+    with registry_client(request, access_of(request)) as client:
         for base in pinned_bases(_read(subject.file), subject.around):
             try:
                 root = RegistrySource(client, parse_reference(base)).root
@@ -159,18 +158,7 @@ def _fix(subject: _Subject, request: Request) -> None:
         )
         for line in lines:
             request.console.say(printable(line))
-        _write(request.start / path, text)
-
-
-def _write(path: Path, text: str) -> None:
-    # A link stays a link, and a file keeps its mode.
-    target = path.resolve()
-    try:
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o644
-        write_atomically(target, text.encode())
-        target.chmod(mode)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        rewrite(request.start / path, text.encode())
 
 
 def _named(request: Request, paths: Sequence[str]) -> Iterator[_Subject]:
@@ -237,13 +225,7 @@ def _unwanted(subject: _Subject) -> dict[str, str]:
 
 
 def _read(path: Path, errors: str = "replace") -> str:
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    if len(raw) > MAX_BYTES:
-        raise UsageError(f"{path} is larger than {MAX_BYTES} bytes")
+    raw = read_bounded(path, MAX_BYTES)
     try:
         return raw.decode(errors=errors)
     except UnicodeDecodeError as error:

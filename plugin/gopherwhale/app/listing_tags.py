@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gopherwhale.app.registries import registry_client
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.listing import list_tags
-from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.references import Reference
 from gopherwhale.references import parse as parse_reference
 
@@ -25,7 +25,7 @@ def show_tags(request: Request, repository: Sequence[str] = ()) -> ExitCode:
         AuthenticationError: A registry refuses us.
     """
     targets = [parse_reference(word) for word in repository] or _targets_here(request)
-    with RegistryClient.from_environment(request.environment, access_of(request)) as client:
+    with registry_client(request, access_of(request)) as client:
         found = [(target, list_tags(client.session, target)) for target in targets]
     lines = [f"{target.name}:{tag}" for target, tags in found for tag in tags]
     documents = [{"repository": target.name, "tags": tags} for target, tags in found]

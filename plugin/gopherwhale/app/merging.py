@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gopherwhale import pipeline, publishing, receipts, results
 from gopherwhale.app import gate
+from gopherwhale.app.registries import registry_client
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.console import counted
 from gopherwhale.errors import ExitCode, UsageError
@@ -40,7 +41,7 @@ def merge(request: Request, receipt: Sequence[str] = ()) -> ExitCode:
     for image in made.images:
         if image.name in chosen:
             receipts.check(chosen[image.name], image, made)
-    with RegistryClient.from_environment(request.environment, made.access) as client:
+    with registry_client(request, made.access) as client:
         unmoved = publishing.tags_now(made, client) if made.push.if_unmoved else None
         waiting = [
             _bring(image, made, chosen[image.name], client, request, unmoved)
@@ -97,9 +98,13 @@ def _bring(
 
 def _show(merged: Sequence[tuple[ImagePlan, PushResult]], request: Request) -> None:
     places = {image.name: publishing.merged_receipt(image) for image, _ in merged}
-    text = "\n".join(
-        results.pushed_table(image, result, request.console, places[image.name]) for image, result in merged
-    )
+
+    def text() -> str:
+        return "\n".join(
+            results.pushed_table(image, result, request.console, places[image.name])
+            for image, result in merged
+        )
+
     documents = [
         {
             "name": image.name,

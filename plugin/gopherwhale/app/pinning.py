@@ -9,14 +9,14 @@ from typing import Any
 
 from gopherwhale import references
 from gopherwhale.access import Access
-from gopherwhale.app.bases import registry_opener
+from gopherwhale.app.registries import registry_opener
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.dockerfile.stages import SCRATCH, read_stages
 from gopherwhale.dockerfile.syntax import parse as parse_dockerfile
 from gopherwhale.engines.bases import LAYOUT
 from gopherwhale.engines.dockerfile import read_dockerfile
 from gopherwhale.errors import ExitCode
-from gopherwhale.oci.files import write_atomically
+from gopherwhale.files import rewrite
 from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.source import split_selector
 from gopherwhale.plan import ImagePlan
@@ -60,7 +60,7 @@ def pin(request: Request) -> ExitCode:
         *_pin_dockerfiles(made.images, now, request.console.say, edits),
     ]
     for path, data in edits.items():
-        write_atomically(path, data)
+        rewrite(path, data)
     lines = [
         f"{one.file}: {one.place}: {one.now}{' (as before)' if one.was == one.now else ''}" for one in pins
     ]
@@ -79,7 +79,7 @@ def _with_digest(text: str, root: Path, request: Request, access: Access) -> str
     if reference.digest and not reference.tag:
         return text
     asked = reference.with_tag(reference.tag or "latest")
-    with registry_opener(request.environment, access)(asked) as source:
+    with registry_opener(request, access)(asked) as source:
         return f"{text.partition('@')[0]}@{source.root.digest}"
 
 
@@ -89,7 +89,8 @@ def _pin_settings(path: Path, now: Digest, edits: dict[Path, bytes]) -> Iterator
 
     if not path.is_file():
         return
-    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    before = path.read_bytes()
+    document = tomlkit.parse(before)
     tables: dict[str, Any] = {"go.base": document.get("go")}
     for name, image in (document.get("images") or {}).items():
         tables[f"images.{name}.go.base"] = image.get("go")
@@ -97,10 +98,12 @@ def _pin_settings(path: Path, now: Digest, edits: dict[Path, bytes]) -> Iterator
         if not isinstance(table, MutableMapping) or table.get("base", SCRATCH) == SCRATCH:
             continue
         was = str(table["base"])
-        table["base"] = now(was)
-        yield Pin(file=path.name, place=place, was=was, now=str(table["base"]))
+        pinned = now(was)
+        if pinned != was:
+            table["base"] = pinned
+        yield Pin(file=path.name, place=place, was=was, now=pinned)
     data = tomlkit.dumps(document).encode()
-    if data != path.read_bytes():
+    if data != before:
         edits[path] = data
 
 
@@ -110,7 +113,9 @@ def _pin_dockerfiles(
     """Pin what the stages start from; a name with a variable in it cannot be, and is left as it is."""
     for path, image in {one.root / one.settings.dockerfile: one for one in images}.items():
         text, file = read_dockerfile(image), image.settings.dockerfile
-        lines = text.splitlines(keepends=True)
+        mark = "\ufeff" if text.startswith("\ufeff") else ""
+        # Parted as the parser parts them: for it a form feed ends no line.
+        lines = text.removeprefix(mark).split("\n")
         for stage in read_stages(parse_dockerfile(text)).all:
             word = next(iter(stage.start.words), None)
             if word is None or stage.parents or word.text == SCRATCH:
@@ -123,6 +128,6 @@ def _pin_dockerfiles(
             old = lines[line - 1]
             lines[line - 1] = f"{old[:column]}{pinned}{old[column + len(word.raw) :]}"
             yield Pin(file=file, place=f"line {line}", was=word.text, now=pinned)
-        data = "".join(lines).encode()
+        data = (mark + "\n".join(lines)).encode()
         if data != text.encode() and path.read_bytes() == text.encode():
             edits[path] = data

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from gopherwhale import pipeline, publishing, receipts, results, unfinished
 from gopherwhale.app import gate
 from gopherwhale.app.building import choose, cross_build_all, prepare
+from gopherwhale.app.registries import registry_client
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.layout import Layout
@@ -50,7 +51,7 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
     unmoved = _tags_now(made, request)
     built = _built(made.images, chosen, request)
     _verify(made.images, request)
-    with _client(made, request) as client:
+    with registry_client(request, made.access) as client:
         if dry_run:
             return _show_dry_run(made, built, client, request)
         # Tags move when every image is in its place, those of all or none.
@@ -75,17 +76,11 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
     return ExitCode.GOOD
 
 
-def _client(plan: Plan, request: Request) -> RegistryClient:
-    from gopherwhale.oci.registry import RegistryClient  # noqa: PLC0415
-
-    return RegistryClient.from_environment(request.environment, plan.access)
-
-
 def _tags_now(plan: Plan, request: Request) -> dict[str, str] | None:
     """Where the tags point before anything is built, if that is asked for."""
     if not plan.push.if_unmoved:
         return None
-    with _client(plan, request) as client:
+    with registry_client(request, plan.access) as client:
         return publishing.tags_now(plan, client)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from gopherwhale.app.request import Request
 from gopherwhale.errors import UsageError
+from gopherwhale.files import write_atomically
 from gopherwhale.guesses import advice
-from gopherwhale.oci.files import write_atomically
 
 # A table is for people, and GitHub reads its commands from the log.
 FORMATS = ("json", "junit", "sarif")

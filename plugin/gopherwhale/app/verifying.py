@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from gopherwhale import platforms
 from gopherwhale.app import reporting
 from gopherwhale.app.gate import add_to_summary
+from gopherwhale.app.registries import registry_client
 from gopherwhale.app.request import Request, access_of, resolve
 from gopherwhale.app.sources import open_source
 from gopherwhale.console import printable
@@ -206,10 +207,7 @@ def _verify_sources(
 
         @functools.cache
         def client() -> RegistryClient:
-            from gopherwhale.oci.registry import RegistryClient  # noqa: PLC0415 -- a layout needs none
-
-            made = RegistryClient.from_environment(request.environment, access_of(request))
-            return stack.enter_context(made)
+            return stack.enter_context(registry_client(request, access_of(request)))
 
         for text in sources:
             try:

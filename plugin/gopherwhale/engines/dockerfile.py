@@ -6,7 +6,7 @@ base, more files, another user. This module names the lines, so that nobody find
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from gopherwhale.dockerfile.stages import SCRATCH, read_stages, sources
@@ -14,6 +14,7 @@ from gopherwhale.dockerfile.syntax import Instruction, parse
 from gopherwhale.engines.files import CERTIFICATES, TIME_ZONES
 from gopherwhale.engines.recipe import Recipe
 from gopherwhale.errors import UsageError
+from gopherwhale.files import read_bounded
 from gopherwhale.plan import ImagePlan
 
 _HARMLESS: Final = frozenset({"ARG", "LABEL", "MAINTAINER", "SHELL"})
@@ -22,12 +23,13 @@ _MAX_FILE: Final = 1024 * 1024
 
 
 def read_dockerfile(image: ImagePlan) -> str:
-    """The text of an image's Dockerfile, or of as much of it as anybody writes; empty where there is none."""
+    """The text of an image's Dockerfile; empty where there is none.
+
+    Raises:
+        UsageError: It cannot be read, or is larger than anybody writes one.
+    """
     path = image.root / image.settings.dockerfile
-    if not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        return stream.read(_MAX_FILE).decode(errors="replace")
+    return read_bounded(path, _MAX_FILE).decode(errors="replace") if path.is_file() else ""
 
 
 def refuse_unpinned(image: ImagePlan) -> None:
@@ -56,7 +58,8 @@ def differences(text: str, recipe: Recipe, target: str = "") -> list[tuple[int, 
     Returns:
         Line numbers with what stands there, shortened.
     """
-    stage = _final_stage(parse(text).instructions, target)
+    final = read_stages(parse(text), target).final
+    stage = (final.start, *final.instructions) if final else ()
     found = [one for one in stage if not _follows(one, recipe)]
     shown = [(one.line, f"{one.name} {one.rest}".strip()) for one in found]
     return [(line, what if len(what) <= _MAX_SHOWN else f"{what[:_MAX_SHOWN]}…") for line, what in shown]
@@ -84,19 +87,6 @@ def unpinned(
         read = ((one.line, image) for one in stage.instructions for image in sources(one))
         found += [(line, image) for line, image in read if image.lower() not in names]
     return [(line, image) for line, image in found if image != SCRATCH and "@sha256:" not in image]
-
-
-def _final_stage(found: Sequence[Instruction], target: str) -> Sequence[Instruction]:
-    starts = [index for index, one in enumerate(found) if one.name == "FROM"]
-    chosen = starts[-1:]
-    for index in starts:
-        words = [word.text.lower() for word in found[index].words]
-        if target and words[1:] == ["as", target.lower()]:
-            chosen = [index]
-    if not chosen:
-        return []
-    end = next((index for index in starts if index > chosen[0]), len(found))
-    return found[chosen[0] : end]
 
 
 def _follows(one: Instruction, recipe: Recipe) -> bool:

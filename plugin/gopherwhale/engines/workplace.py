@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gopherwhale.errors import UsageError
-from gopherwhale.oci.files import PARTIAL
+from gopherwhale.files import PARTIAL
 from gopherwhale.plan import ImagePlan
 
 TEMPORARY: Final = "tmp"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tarfile
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
 from gopherwhale.errors import UsageError
+from gopherwhale.files import replacing
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, Manifest, encode
 from gopherwhale.oci.layout import REF_NAME, VERSION, Layout, blob_path, walk
 from gopherwhale.platforms import Platform
@@ -49,15 +48,8 @@ def write_archive(
         files["manifest.json"] = _docker_json(named)
     blobs = _blobs(layout)
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".partial-", delete=False) as stream:
-            try:
-                _write(stream, files, blobs)
-                stream.flush()
-                os.fsync(stream.fileno())
-                os.fchmod(stream.fileno(), 0o644)
-                Path(stream.name).replace(target)
-            finally:
-                Path(stream.name).unlink(missing_ok=True)
+        with replacing(target) as stream:
+            _write(stream, files, blobs)
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror or error}") from None
 

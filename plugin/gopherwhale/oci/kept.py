@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -14,8 +13,8 @@ from threading import Lock
 from types import TracebackType
 from typing import IO, Final, Self
 
+from gopherwhale.files import PARTIAL, replacing
 from gopherwhale.oci.documents import MAX_DOCUMENT, OCI_INDEX, OCI_MANIFEST, Descriptor
-from gopherwhale.oci.files import PARTIAL
 from gopherwhale.oci.layout import blob_path
 from gopherwhale.oci.source import ImageSource, check_blob, copy_blob
 from gopherwhale.oci.strict_json import load_json, text
@@ -94,14 +93,8 @@ class KeptSource:
 
     def _fetch(self, descriptor: Descriptor, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PARTIAL, delete=False) as stream:
-            try:
-                copy_blob(self._source(), descriptor, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-                Path(stream.name).replace(path)
-            finally:
-                Path(stream.name).unlink(missing_ok=True)
+        with replacing(path) as stream:
+            copy_blob(self._source(), descriptor, stream)
 
     def _source(self) -> ImageSource:
         with self._lock:

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from gopherwhale.files import write_atomically
 from gopherwhale.oci.compress import Compression, compress, facts, media_type
 from gopherwhale.oci.documents import encode
-from gopherwhale.oci.files import write_atomically
 from gopherwhale.oci.layout import LayoutWriter
 
 _READ: Final = 1024 * 1024

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from gopherwhale.errors import LayoutError, UsageError
+from gopherwhale.files import PARTIAL, settle, write_atomically
 from gopherwhale.oci.documents import (
     INDEX_TYPES,
     MAX_DOCUMENT,
@@ -31,7 +31,6 @@ from gopherwhale.oci.documents import (
     parse_index,
     parse_manifest,
 )
-from gopherwhale.oci.files import PARTIAL, write_atomically
 from gopherwhale.oci.source import ImageSource, check_blob, read_document, refuse_other
 from gopherwhale.oci.strict_json import load_json
 
@@ -199,13 +198,9 @@ class LayoutWriter:
             stream: A file of `partial`, written to its end.
             digest: The digest of what it holds, computed by the caller as it wrote.
         """
-        stream.flush()
-        os.fsync(stream.fileno())
-        # mkstemp makes files that only their owner reads; a layout is for everyone who reads its folder.
-        os.fchmod(stream.fileno(), 0o644)
         target = blob_path(self.path, digest)
         target.parent.mkdir(exist_ok=True)
-        Path(stream.name).replace(target)
+        settle(stream, target)
 
     def adopt(self, file: Path, digest: str) -> None:
         """Move a finished blob into the layout, its bytes checked against its digest on the way.

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from gopherwhale import oci, verify
+from gopherwhale.files import PARTIAL, write_atomically
 from gopherwhale.oci.documents import Descriptor
-from gopherwhale.oci.files import PARTIAL, write_atomically
 from gopherwhale.verify.contents import Contents, Node, plain
 from gopherwhale.verify.facts import BinaryFacts
 

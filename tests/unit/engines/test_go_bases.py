@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import gzip
 import io
 import json
@@ -212,6 +213,63 @@ def test_pin_writes_digests_and_leaves_the_rest_alone(
         assert dockerfile.read_text() == DOCKERFILE.replace("acme/base:2", f"acme/base:2{digest}")
         assert [one["place"] for one in document["pins"]] == ["go.base", "images.one.go.base", "line 5"]
         assert "Dockerfile:3: golang:${GO_VERSION} holds a variable" in said
+
+
+def test_pin_leaves_links_modes_and_ends_of_lines_as_they_are(bench: Bench, base: Layout) -> None:
+    """The file behind a link is written, as private as it was; nothing is written where nothing is new."""
+    kept = bench.root / "kept"
+    kept.mkdir(mode=0o700)
+    settings = kept / "settings"
+    settings.write_bytes(b'# mine\r\n[go]\r\nbase = "oci:base"\r\n')
+    settings.chmod(0o600)
+    (bench.root / "gopherwhale.toml").unlink(missing_ok=True)
+    (bench.root / "gopherwhale.toml").symlink_to("kept/settings")
+    run_pin(bench)
+    pinned = f'# mine\r\n[go]\r\nbase = "oci:base@{base.root.digest}"\r\n'.encode()
+    assert (bench.root / "gopherwhale.toml").is_symlink()
+    assert (settings.read_bytes(), settings.stat().st_mode & 0o777) == (pinned, 0o600)
+    before = settings.stat().st_ino
+    run_pin(bench)
+    assert settings.stat().st_ino == before
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_pin_counts_lines_as_the_parser_does(
+    bench: Bench, base: Layout, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    """A form feed or a separator of Unicode's in a comment moves no digest into another line."""
+
+    @contextlib.contextmanager
+    def open_registry(_reference: Reference) -> Iterator[ImageSource]:
+        yield base
+
+    monkeypatch.setattr(pinning, "registry_opener", lambda *_: open_registry)
+    text = f"{mark}FROM acme/one:1 AS one\r\n# a\x0cb\u2028c\r\nFROM acme/two:2\r\n"
+    dockerfile = bench.root / "Dockerfile"
+    dockerfile.write_bytes(text.encode())
+    run_pin(bench)
+    expected = text
+    for name in ("acme/one:1", "acme/two:2"):
+        expected = expected.replace(name, f"{name}@{base.root.digest}")
+    assert dockerfile.read_bytes().decode() == expected
+
+
+def test_pin_says_in_a_line_that_a_file_cannot_be_written(
+    bench: Bench, base: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full ends in no traceback, and the old file stands."""
+    settings = bench.root / "gopherwhale.toml"
+    settings.write_text('[go]\nbase = "oci:base"\n')
+
+    def full(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gopherwhale.files.os.fsync", full)
+    with pytest.raises(UsageError, match=r"cannot write .*gopherwhale\.toml: No space left"):
+        run_pin(bench)
+    assert settings.read_text() == '[go]\nbase = "oci:base"\n'
+    assert base.root.digest not in settings.read_text()
+    assert list(bench.root.glob(".partial-*")) == []
 
 
 def run_pin(bench: Bench) -> tuple[dict[str, Any], str]:

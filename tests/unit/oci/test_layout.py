@@ -9,7 +9,7 @@ import pytest
 
 from gopherwhale.errors import LayoutError, UsageError
 from gopherwhale.oci.documents import OCI_INDEX, Manifest, encode
-from gopherwhale.oci.files import write_atomically
+from gopherwhale.files import write_atomically
 from gopherwhale.oci.layout import Layout, blob_path, walk, writing
 from gopherwhale.oci.source import check_blob, read_document
 from gopherwhale.platforms import parse
