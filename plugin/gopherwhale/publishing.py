@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
+from gopherwhale import receipts  # noqa: TID251 -- its own kind
 from gopherwhale.errors import UsageError
 from gopherwhale.files import write_atomically
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from gopherwhale.oci.registry import RegistryClient  # noqa: TID251
     from gopherwhale.oci.survey import Content, Presence  # noqa: TID251
 
-RECEIPT: Final = "receipt.json"
 Say = Callable[[str], None]
 
 
@@ -102,7 +102,7 @@ class Publication:
         Raises:
             UsageError: The image is published, and the receipt cannot be written.
         """
-        document = receipt_of(self.image, self.plan, result, datetime.now(UTC))
+        document = receipts.receipt_of(self.image, self.plan, result, datetime.now(UTC))
         try:
             self.receipt.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self.receipt, encode(document) + b"\n")
@@ -173,44 +173,10 @@ def publish(
     )
     source = merged or Layout(image.layout)
     brought = bring(source, first, image.tags, client=client, say=say, choices=choices)
-    receipt = merged_receipt(image) if merged else image.layout / RECEIPT
+    receipt = merged_receipt(image) if merged else image.layout / receipts.PUSHED
     return Publication(image=image, plan=plan, brought=brought, notes=notes, receipt=receipt)
 
 
 def merged_receipt(image: ImagePlan) -> Path:
     """Where the receipt of a merged image is: it has no layout."""
     return image.layout.parent / f"{image.name}.merged.json"
-
-
-def receipt_of(image: ImagePlan, plan: Plan, result: PushResult, now: datetime) -> dict[str, Any]:
-    """What a push published, as JSON can hold it."""
-    revision = plan.revision
-    return {
-        "schema": 1,
-        "image": image.name,
-        "repository": result.repository,
-        "also": list(result.also),
-        "digest": result.digest,
-        "mediaType": result.media_type,
-        "size": result.size,
-        "tags": [{"reference": tag.reference, "digest": tag.digest} for tag in result.tags],
-        "manifests": [
-            {
-                "digest": manifest.digest,
-                "mediaType": manifest.media_type,
-                "size": manifest.size,
-                "platform": manifest.platform,
-                "attestation": manifest.attestation,
-            }
-            for manifest in result.manifests
-        ],
-        "platforms": [str(platform) for platform in image.platforms],
-        "revision": image.revision,
-        "dirty": bool(revision and revision.dirty),
-        "source_date": image.source_date,
-        "pushed": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "blobs_sent": result.blobs_sent,
-        "blobs_present": result.blobs_present,
-        "bytes_sent": result.bytes_sent,
-        "seconds": round(result.seconds, 3),
-    }

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gopherwhale import platforms
 from gopherwhale.errors import GopherwhaleError, LayoutError, UsageError, VerificationError
@@ -21,7 +22,13 @@ from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251
 from gopherwhale.platforms import Platform
 from gopherwhale.references import is_digest
 
+if TYPE_CHECKING:
+    # What speaks to a registry costs 70 ms to import, and whoever builds pushes nothing.
+    from gopherwhale.oci.push import PushResult  # noqa: TID251
+
 SCHEMA: Final = 1
+# Beside a layout: what was pushed from it, and what was built into it.
+PUSHED: Final = "receipt.json"
 BUILT: Final = "build-receipt.json"
 
 
@@ -54,7 +61,7 @@ def read(path: Path) -> Receipt:
     Raises:
         UsageError: It cannot be read, or is no receipt of a push.
     """
-    file = path / "receipt.json" if path.is_dir() else path
+    file = path / PUSHED if path.is_dir() else path
     data = read_bounded(file, MAX_DOCUMENT)
     try:
         return _receipt(file, load_json(data, str(file)))
@@ -118,6 +125,40 @@ def write_built(image: ImagePlan, plan: Plan, digest: str) -> Path:
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
     return path
+
+
+def receipt_of(image: ImagePlan, plan: Plan, result: PushResult, now: datetime) -> dict[str, Any]:
+    """What a push published, as JSON can hold it."""
+    revision = plan.revision
+    return {
+        "schema": SCHEMA,
+        "image": image.name,
+        "repository": result.repository,
+        "also": list(result.also),
+        "digest": result.digest,
+        "mediaType": result.media_type,
+        "size": result.size,
+        "tags": [{"reference": tag.reference, "digest": tag.digest} for tag in result.tags],
+        "manifests": [
+            {
+                "digest": manifest.digest,
+                "mediaType": manifest.media_type,
+                "size": manifest.size,
+                "platform": manifest.platform,
+                "attestation": manifest.attestation,
+            }
+            for manifest in result.manifests
+        ],
+        "platforms": [str(platform) for platform in image.platforms],
+        "revision": image.revision,
+        "dirty": bool(revision and revision.dirty),
+        "source_date": image.source_date,
+        "pushed": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "blobs_sent": result.blobs_sent,
+        "blobs_present": result.blobs_present,
+        "bytes_sent": result.bytes_sent,
+        "seconds": round(result.seconds, 3),
+    }
 
 
 def built_revision(layout: Path, digest: str) -> str:

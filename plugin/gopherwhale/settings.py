@@ -19,7 +19,6 @@ from msgspec import Struct  # noqa: TID251 -- for settings_model.py
 from gopherwhale import references
 from gopherwhale.errors import UsageError
 from gopherwhale.files import read_bounded
-from gopherwhale.guesses import advice
 from gopherwhale.roots import FILE_NAME, PREFIX, find_root
 from gopherwhale.settings_model import (
     FileSettings,
@@ -29,7 +28,7 @@ from gopherwhale.settings_model import (
     Settings,
     VerifySettings,
 )
-from gopherwhale.settings_reading import Model, UnusableError, keys, read
+from gopherwhale.settings_reading import Model, UnusableError, keys, read, unknown_key
 
 __all__ = [
     "FILE_NAME",
@@ -186,9 +185,9 @@ def _refuse_unknown(given: Mapping[str, Any], known: Collection[str], where: str
         table = given.get(name) if name in known else None
         if isinstance(table, Mapping):
             _refuse_unknown(table, keys(model), f"{where}, [{name}]")
-    for key in given:
-        if key not in known:
-            raise UsageError(f"{where}: unknown setting {key!r}", hint=advice(str(key), known))
+    if told := unknown_key(given, known):
+        problem, hint = told
+        raise UsageError(f"{where}: {problem}", hint=hint)
 
 
 def _default_name(root: Path, merged: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -72,6 +72,14 @@ def keys(model: type[Struct]) -> tuple[str, ...]:
     return tuple(name for name in model.__struct_fields__ if name != "given")
 
 
+def unknown_key(given: Iterable[object], known: Collection[str]) -> tuple[str, str] | None:
+    """The problem and the hint of the first key that is no setting; None where there is none."""
+    for key in given:
+        if key not in known:
+            return f"unknown setting {key!r:.80}", advice(str(key), known)
+    return None
+
+
 @dataclass(frozen=True)
 class _Hint:
     """How a setting is read: its steps, the table that it is or is a list of, and which of both."""
@@ -82,11 +90,10 @@ class _Hint:
 
 
 def _prepared(model: type[Struct], given: Mapping[str, Any], path: str) -> dict[str, Any]:
-    hints, values, known = _hints(model), dict(given), keys(model)
+    hints, values = _hints(model), dict(given)
+    if told := unknown_key(given, keys(model)):
+        raise UnusableError(path.rstrip("."), "; ".join(told))
     for key in given:
-        if key not in known:
-            told = f"unknown setting {str(key)[:80]!r}; {advice(str(key), known)}"
-            raise UnusableError(path.rstrip("."), told)
         where, hint = f"{path}{key}", hints[key]
         value = values[key]
         for step in hint.steps:

@@ -133,10 +133,10 @@ def _each(step: Read) -> Read:
     )
 
 
-def _matching(pattern: str, advice: str) -> Callable[[str], str]:
+def _matching(pattern: str, told: str) -> Callable[[str], str]:
     def check(value: str) -> str:
         if value and not re.fullmatch(pattern, value):
-            raise ValueError(f"{value[:80]!r}: {advice}")
+            raise ValueError(f"{value[:80]!r}: {told}")
         return value
 
     return check

@@ -183,7 +183,7 @@ def test_each_key_of_a_table_has_its_own_source(
         (3, "`gopherwhale` must be a table"),
         ({1: 2}, "unknown setting 1"),
         ({"go": {1: 2}}, "[go]: unknown setting 1"),
-        ({"go": {"files": [{1: 2}]}}, "go.files[0]: unknown setting '1'"),
+        ({"go": {"files": [{1: 2}]}}, "go.files[0]: unknown setting 1"),
         ({"images": {1: {}}}, "1 cannot name an image"),
         ({"images": {"a": {1: 2}}}, "[images.a]: unknown setting 1"),
         ({"images": None}, "one table for each image"),

@@ -61,14 +61,14 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
 
     def text() -> str:
         return "\n".join(
-            results.pushed_table(image, result, console, image.layout / publishing.RECEIPT)
+            results.pushed_table(image, result, console, image.layout / receipts.PUSHED)
             for image, _, result in done
         )
 
     documents = [
         {
             **results.built_document(image, built_one),
-            **results.pushed_document(result, image.layout / publishing.RECEIPT),
+            **results.pushed_document(result, image.layout / receipts.PUSHED),
         }
         for image, built_one, result in done
     ]

@@ -61,12 +61,16 @@ def settings_of(request: Request) -> Settings:
     Raises:
         UsageError: A setting cannot be used.
     """
-    from gopherwhale import settings  # noqa: PLC0415 -- settings cost msgspec's import
-
     try:
         root = find_root(request.start)
     except UsageError:
         root = request.start
+    return _load(root, request)
+
+
+def _load(root: Path, request: Request) -> Settings:
+    from gopherwhale import settings  # noqa: PLC0415 -- settings cost msgspec's import
+
     return settings.load(
         root, configuration=request.configuration, environment=request.environment, flags=request.flags
     )
@@ -97,12 +101,10 @@ def resolve(
     Raises:
         UsageError: A setting, a name or the tree cannot be used.
     """
-    from gopherwhale import git, plan, settings  # noqa: PLC0415 -- settings cost msgspec's import
+    from gopherwhale import git, plan  # noqa: PLC0415 -- a plan knows settings, which cost msgspec's import
 
     root = find_root(request.start)
-    resolved = settings.load(
-        root, configuration=request.configuration, environment=request.environment, flags=request.flags
-    )
+    resolved = _load(root, request)
     revision = git.read(root, request.environment, ignore=resolved.dist, meanwhile=lambda: prepare(resolved))
     if revision and built_dirty is not None:
         revision = replace(revision, dirty=("what was built elsewhere",) if built_dirty else ())
