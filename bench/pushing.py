@@ -18,7 +18,8 @@ from bench.harness import PEAK, Comparison, Contender, Target
 from bench.measuring import Command
 from bench.workbench import Workbench
 from gopherwhale.oci.documents import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor, encode
-from gopherwhale.oci.layout import REF_NAME, LayoutWriter, blob_path, writing
+from gopherwhale.oci.layout import REF_NAME, blob_path
+from gopherwhale.oci.layout_writer import LayoutWriter, writing
 from gopherwhale.platforms import parse
 from tests.faults.proxy import Fault, proxying
 from tests.unit.oci.images import layer, put_image, put_index

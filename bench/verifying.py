@@ -18,7 +18,7 @@ from bench.harness import PEAK, Comparison, Contender, Target
 from bench.measuring import Command, run
 from bench.workbench import Workbench
 from gopherwhale.oci.documents import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Descriptor, encode
-from gopherwhale.oci.layout import LayoutWriter, writing
+from gopherwhale.oci.layout_writer import LayoutWriter, writing
 from gopherwhale.platforms import parse
 from tests.unit.oci.images import layer, put_image, put_index
 from tests.unit.verify.judged import program

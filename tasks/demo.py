@@ -128,14 +128,14 @@ def start(layout: Path, here: object) -> str:
 
 def _extract(path: Path, here: object, folder: Path) -> Path:
     from gopherwhale.errors import VerificationError  # noqa: PLC0415
-    from gopherwhale.oci.documents import Manifest, parse_config  # noqa: PLC0415
+    from gopherwhale.oci.documents import Manifest  # noqa: PLC0415
     from gopherwhale.oci.layout import Layout, walk  # noqa: PLC0415
-    from gopherwhale.oci.source import read_document  # noqa: PLC0415
+    from gopherwhale.oci.source import read_config  # noqa: PLC0415
 
     layout = Layout(path)
     for descriptor, manifest in walk(layout):
         if isinstance(manifest, Manifest) and descriptor.platform == here:
-            config = parse_config(read_document(layout, manifest.config), "config")
+            config = read_config(layout, descriptor, manifest)
             name = config.entrypoint[0].lstrip("/")
             # What changes most stands highest: the program is in the last layer.
             with (

@@ -14,7 +14,8 @@ from gopherwhale.errors import VerificationError
 
 # The pipeline stands above these and says so line by line; an adapter has no such line.
 from gopherwhale.oci.documents import Descriptor  # noqa: TID251
-from gopherwhale.oci.layout import REF_NAME, Layout, LayoutWriter, writing  # noqa: TID251
+from gopherwhale.oci.layout import REF_NAME, Layout  # noqa: TID251
+from gopherwhale.oci.layout_writer import LayoutWriter, writing  # noqa: TID251
 from gopherwhale.plan import ImagePlan  # noqa: TID251
 from gopherwhale.platforms import Platform
 from gopherwhale.settings_model import VerifySettings

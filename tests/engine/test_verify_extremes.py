@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, digest_of, encode
-from gopherwhale.oci.layout import writing
+from gopherwhale.oci.layout_writer import writing
 from gopherwhale.platforms import parse
 from tests.unit.oci.images import layer, make_layout, put_image, put_index
 from tests.unit.verify.judged import code, program

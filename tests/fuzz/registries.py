@@ -13,7 +13,7 @@ from gopherwhale.oci.challenges import check_realm, parse_challenge
 from gopherwhale.oci.ci_credentials import from_environment
 from gopherwhale.oci.listing import next_link
 from gopherwhale.oci.proxies import proxy_for
-from gopherwhale.oci.referrers import read_index
+from gopherwhale.oci.referrers import parse_referrers
 from gopherwhale.oci.tokens import read_token
 from gopherwhale.references import Reference
 from tests.fuzz.targets import Target
@@ -110,7 +110,7 @@ TARGETS: Final = (
     Target(
         name="referrers",
         seeds=_indexes,
-        read=lambda data: read_index(data, _TARGET),
+        read=lambda data: parse_referrers(data, _TARGET),
         refusals=(RegistryError,),
     ),
     Target(name="receipt", seeds=_receipts, read=_receipt, refusals=(UsageError,)),

@@ -24,7 +24,8 @@ from gopherwhale.app.request import Request, resolve
 from gopherwhale.console import Console
 from gopherwhale.errors import GopherwhaleError, RegistryError, UsageError, VerificationError
 from gopherwhale.oci.documents import OCI_MANIFEST, Descriptor, digest_of, encode
-from gopherwhale.oci.layout import Layout, writing
+from gopherwhale.oci.layout import Layout
+from gopherwhale.oci.layout_writer import writing
 from gopherwhale.oci.referrers import add_referrer, fallback_tag
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.oci.transport import Transport
@@ -317,7 +318,7 @@ def test_a_receipt_of_an_unknown_image_and_none_at_all_are_refused(world: World)
         merge(world.request(), [])
     with pytest.raises(UsageError, match="is of the image 'other'"):
         merge(world.request(), [str(edited(path, image="other"))])
-    with pytest.raises(UsageError, match="cannot read the receipt"):
+    with pytest.raises(UsageError, match="cannot read .*nowhere.json: No such file"):
         merge(world.request(), ["nowhere.json"])
     with pytest.raises(UsageError, match="is not the receipt of a push"):
         merge(world.request(), [str(path.parent / receipts.BUILT)])

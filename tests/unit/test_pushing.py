@@ -24,7 +24,8 @@ from gopherwhale.errors import (
     VerificationError,
 )
 from gopherwhale.files import write_atomically
-from gopherwhale.oci.layout import Layout, LayoutWriter
+from gopherwhale.oci.layout import Layout
+from gopherwhale.oci.layout_writer import LayoutWriter
 from gopherwhale.oci.transport import Transport
 from gopherwhale.pipeline import Built, Meanwhile, PlatformWork, Say
 from gopherwhale.plan import ImagePlan

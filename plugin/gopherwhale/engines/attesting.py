@@ -13,7 +13,7 @@ from gopherwhale.errors import BuildError
 from gopherwhale.oci.attest import put_attestation
 from gopherwhale.oci.base import BASE_NAME
 from gopherwhale.oci.documents import Descriptor
-from gopherwhale.oci.layout import LayoutWriter
+from gopherwhale.oci.layout_writer import LayoutWriter
 from gopherwhale.plan import ImagePlan
 from gopherwhale.sbom import cyclonedx, spdx
 from gopherwhale.sbom.materials import Materials, Program, read_go_version

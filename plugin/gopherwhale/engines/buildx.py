@@ -23,7 +23,8 @@ from gopherwhale.engines.invocation import arguments, export_folder
 from gopherwhale.errors import AuthenticationError, BuildError, MissingToolError, UsageError
 from gopherwhale.oci.ci_credentials import Credential
 from gopherwhale.oci.documents import Descriptor
-from gopherwhale.oci.layout import Layout, LayoutWriter
+from gopherwhale.oci.layout import Layout
+from gopherwhale.oci.layout_writer import LayoutWriter
 from gopherwhale.pipeline import Built, Meanwhile, PlatformWork, Say
 from gopherwhale.plan import ImagePlan
 from gopherwhale.references import DOCKER_HUB

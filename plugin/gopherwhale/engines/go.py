@@ -21,7 +21,7 @@ from gopherwhale.engines.workplace import TEMPORARY, work_folder, working
 from gopherwhale.errors import UsageError
 from gopherwhale.oci.assemble import put_index
 from gopherwhale.oci.layer_writer import LayerCache
-from gopherwhale.oci.layout import LayoutWriter
+from gopherwhale.oci.layout_writer import LayoutWriter
 from gopherwhale.oci.source import ImageSource
 from gopherwhale.pipeline import Built, Meanwhile, Say
 from gopherwhale.plan import ImagePlan

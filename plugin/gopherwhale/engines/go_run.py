@@ -20,7 +20,7 @@ from gopherwhale.oci.assemble import Part, Process, put_image
 from gopherwhale.oci.base import Base, BaseImage
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.layer_writer import Entry, LayerCache, write_layer
-from gopherwhale.oci.layout import LayoutWriter
+from gopherwhale.oci.layout_writer import LayoutWriter
 from gopherwhale.pipeline import Meanwhile, PlatformWork
 from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform

@@ -8,17 +8,15 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 from gopherwhale.errors import UsageError
 from gopherwhale.files import replacing
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, Manifest, encode
-from gopherwhale.oci.layout import REF_NAME, VERSION, Layout, blob_path, walk
+from gopherwhale.oci.layout import IMAGE_NAME, REF_NAME, VERSION, Layout, blob_path, digests_of, walk
 from gopherwhale.platforms import Platform
 from gopherwhale.references import Reference
 from gopherwhale.references import parse as parse_reference
-
-_IMAGE_NAME: Final = "io.containerd.image.name"
 
 
 def write_archive(
@@ -72,12 +70,7 @@ def _write(stream: IO[bytes], files: Mapping[str, bytes], blobs: Sequence[Path])
 
 
 def _blobs(layout: Layout) -> list[Path]:
-    digests = {layout.root.digest}
-    for descriptor, document in walk(layout):
-        digests.add(descriptor.digest)
-        if isinstance(document, Manifest):
-            digests.update(part.digest for part in (document.config, *document.layers))
-    return sorted(blob_path(layout.path, digest) for digest in digests)
+    return sorted(blob_path(layout.path, digest) for digest in digests_of(layout))
 
 
 @dataclass(frozen=True)
@@ -106,7 +99,7 @@ def _index_json(root: Descriptor, named: Sequence[_Named]) -> bytes:
     for one in named:
         below = root if len(named) == 1 else replace(one.descriptor, artifact_type="")
         for name in one.names:
-            annotations = {_IMAGE_NAME: str(name), REF_NAME: name.tag}
+            annotations = {IMAGE_NAME: str(name), REF_NAME: name.tag}
             entries.append(replace(below, annotations=annotations))
     return encode(
         {

@@ -10,7 +10,7 @@ from typing import Any, Final
 from gopherwhale.oci.base import BASE_DIGEST, BaseImage
 from gopherwhale.oci.documents import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor, encode
 from gopherwhale.oci.layer_writer import Layer
-from gopherwhale.oci.layout import LayoutWriter
+from gopherwhale.oci.layout_writer import LayoutWriter
 from gopherwhale.platforms import Platform
 
 # What BuildKit gives to every image whose base has no PATH of its own, by operating system.

@@ -19,7 +19,7 @@ from gopherwhale.oci.documents import (
     Descriptor,
     encode,
 )
-from gopherwhale.oci.layout import LayoutWriter
+from gopherwhale.oci.layout_writer import LayoutWriter
 from gopherwhale.platforms import Platform
 
 IN_TOTO: Final = "application/vnd.in-toto+json"

@@ -11,16 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gopherwhale.errors import LayoutError, UsageError
-from gopherwhale.oci.documents import (
-    INDEX_TYPES,
-    OCI_LAYER,
-    Descriptor,
-    parse_config,
-    parse_index,
-    parse_manifest,
-)
-from gopherwhale.oci.layout import LayoutWriter
-from gopherwhale.oci.source import ImageSource, copy_blob, read_document
+from gopherwhale.oci.documents import INDEX_TYPES, OCI_LAYER, Descriptor
+from gopherwhale.oci.layout_writer import LayoutWriter
+from gopherwhale.oci.source import ImageSource, copy_blob, entries_of, read_config, read_manifest
 from gopherwhale.oci.strict_json import load_json
 from gopherwhale.platforms import Platform
 
@@ -100,14 +93,10 @@ class Base:
         return False
 
     def _find(self) -> tuple[Descriptor, ...]:
-        what = f"{self._source.name}: {self.root.digest}"
-        if self.root.media_type not in INDEX_TYPES:
-            manifest = parse_manifest(read_document(self._source, self.root), what, self.root.media_type)
-            config = parse_config(read_document(self._source, manifest.config), f"{what}: config")
-            return (replace(self.root, platform=config.platform),)
-        index = parse_index(read_document(self._source, self.root), what, self.root.media_type)
         return tuple(
-            entry for entry in index.images if entry.platform and entry.media_type not in INDEX_TYPES
+            entry
+            for entry in entries_of(self._source, self.root)
+            if entry.platform and not entry.is_attestation and entry.media_type not in INDEX_TYPES
         )
 
     def _choose(self, platform: Platform) -> Descriptor:
@@ -137,9 +126,8 @@ class Base:
 
     def _read(self, entry: Descriptor) -> BaseImage:
         what = f"{self._source.name}: {entry.digest}"
-        manifest = parse_manifest(read_document(self._source, entry), what, entry.media_type)
-        raw = read_document(self._source, manifest.config)
-        config = parse_config(raw, f"{what}: config")
+        manifest = read_manifest(self._source, entry)
+        config = read_config(self._source, entry, manifest)
         if len(config.diff_ids) != len(manifest.layers):
             raise LayoutError(
                 f"{what}: {len(manifest.layers)} layers, but the config names {len(config.diff_ids)}"
@@ -149,7 +137,7 @@ class Base:
             entry.platform.architecture,
         ):
             raise LayoutError(f"{what}: the index says {entry.platform}, the config {config.platform}")
-        document = load_json(raw, f"{what}: config")
+        document = load_json(config.raw, f"{what}: config")
         process = document.get("config") or {}
         for member in ("ExposedPorts", "Volumes", "Healthcheck"):
             if not isinstance(process.get(member) or {}, dict):

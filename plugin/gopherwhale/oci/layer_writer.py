@@ -19,7 +19,7 @@ from typing import Any, Final
 from gopherwhale.files import write_atomically
 from gopherwhale.oci.compress import Compression, compress, facts, media_type
 from gopherwhale.oci.documents import encode
-from gopherwhale.oci.layout import LayoutWriter
+from gopherwhale.oci.layout_writer import LayoutWriter
 
 _READ: Final = 1024 * 1024
 _TAR_BLOCK: Final = 512

@@ -5,22 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import IO
 
 from gopherwhale.errors import LayoutError, VerificationError
 from gopherwhale.oci.assemble import index_document
-from gopherwhale.oci.documents import (
-    INDEX_TYPES,
-    OCI_INDEX,
-    Descriptor,
-    digest_of,
-    parse_config,
-    parse_index,
-    parse_manifest,
-)
+from gopherwhale.oci.documents import INDEX_TYPES, OCI_INDEX, Descriptor, digest_of
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
-from gopherwhale.oci.source import read_document
+from gopherwhale.oci.source import entries_of
 from gopherwhale.platforms import Platform
 from gopherwhale.references import Reference
 
@@ -90,7 +82,7 @@ def merge(
     attestations: list[Descriptor] = []
     for digest, claimed in parts.items():
         reference = repository.with_digest(digest)
-        entries = entries_of(RegistrySource(client, reference))
+        entries = _entries(RegistrySource(client, reference))
         found = {(entry.platform, entry.digest) for entry in entries if not entry.is_attestation}
         if found != set(claimed):
             here = ", ".join(sorted(f"{platform} {child}" for platform, child in found))
@@ -101,20 +93,11 @@ def merge(
     return MergedSource(raw=raw, below=RegistrySource(client, repository))
 
 
-def entries_of(source: RegistrySource) -> tuple[Descriptor, ...]:
-    """The entries of an image's index; of a single manifest, itself with its config's platform.
-
-    Raises:
-        LayoutError: It is damaged, or an index of indexes.
-    """
+def _entries(source: RegistrySource) -> tuple[Descriptor, ...]:
     root = source.root
-    what = f"{source.name}: {root.digest}"
-    raw = read_document(source, root)
-    if root.media_type in INDEX_TYPES:
-        entries = parse_index(raw, what, root.media_type).manifests
-        if any(entry.media_type in INDEX_TYPES for entry in entries):
-            raise LayoutError(f"{what} holds an index in its index: runtimes do not read that")
-        return entries
-    manifest = parse_manifest(raw, what, root.media_type)
-    config = parse_config(read_document(source, manifest.config), f"{what}: config")
-    return (replace(root, platform=config.platform),)
+    entries = entries_of(source, root)
+    if any(entry.media_type in INDEX_TYPES for entry in entries):
+        raise LayoutError(
+            f"{source.name}: {root.digest} holds an index in its index: runtimes do not read that"
+        )
+    return entries

@@ -40,7 +40,7 @@ def from_api(
     query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
 
     def entries(body: bytes) -> dict[str, Descriptor]:
-        return {entry.digest: entry for entry in read_index(body, target).manifests}
+        return {entry.digest: entry for entry in parse_referrers(body, target).manifests}
 
     path = f"referrers/{digest}{query}"
     found = gathered(session, target, path, entries, what="referrers", absent=_NO_API, digest=digest)
@@ -97,11 +97,11 @@ def _kept(client: RegistryClient, reference: Reference) -> tuple[dict[str, str],
     if not client.head_manifest(reference):
         return {}, ()
     raw, _ = client.get_manifest(reference)
-    index = read_index(raw, reference)
+    index = parse_referrers(raw, reference)
     return dict(index.annotations), index.manifests
 
 
-def read_index(raw: bytes, target: Reference) -> Index:
+def parse_referrers(raw: bytes, target: Reference) -> Index:
     """Read a registry's list of referrers, which is an index.
 
     Raises:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final, Protocol
 
 from gopherwhale.errors import LayoutError, UsageError
-from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor
+from gopherwhale.oci.documents import (
+    INDEX_TYPES,
+    MAX_DOCUMENT,
+    Descriptor,
+    ImageConfig,
+    Index,
+    Manifest,
+    parse_config,
+    parse_index,
+    parse_manifest,
+)
 
 CHUNK: Final = 1024 * 1024
 # What is hashed at a time: several blobs are at once, each in memory that is new to its thread.
@@ -65,6 +76,45 @@ def read_document(source: ImageSource, descriptor: Descriptor) -> bytes:
     algorithm = descriptor.digest.partition(":")[0]
     refuse_other(descriptor, len(data), hashlib.new(algorithm, data).hexdigest(), what)
     return data
+
+
+def read_index(source: ImageSource, descriptor: Descriptor) -> Index:
+    """Read an index, held to its descriptor; errors as of `read_document` and `parse_index`."""
+    raw = read_document(source, descriptor)
+    return parse_index(raw, f"{source.name}: {descriptor.digest}", descriptor.media_type)
+
+
+def read_manifest(source: ImageSource, descriptor: Descriptor) -> Manifest:
+    """Read a manifest, held to its descriptor; errors as of `read_document` and `parse_manifest`."""
+    raw = read_document(source, descriptor)
+    return parse_manifest(raw, f"{source.name}: {descriptor.digest}", descriptor.media_type)
+
+
+def read_config(source: ImageSource, descriptor: Descriptor, manifest: Manifest) -> ImageConfig:
+    """Read the config that a manifest names; errors as of `read_document` and `parse_config`.
+
+    Args:
+        source: Where they are.
+        descriptor: The manifest's, for messages.
+        manifest: Names the config.
+    """
+    return parse_config(read_document(source, manifest.config), f"{source.name}: {descriptor.digest}: config")
+
+
+def entries_of(source: ImageSource, root: Descriptor) -> tuple[Descriptor, ...]:
+    """The entries of an image's index, attestations among them; of a lone manifest, itself with its platform.
+
+    Args:
+        source: Where the image is.
+        root: Its index or manifest.
+
+    Raises:
+        LayoutError: It is damaged.
+    """
+    if root.media_type in INDEX_TYPES:
+        return read_index(source, root).manifests
+    config = read_config(source, root, read_manifest(source, root))
+    return (replace(root, platform=config.platform),)
 
 
 def split_selector(text: str, start: Path) -> tuple[Path, str]:

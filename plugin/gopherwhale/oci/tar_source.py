@@ -31,10 +31,9 @@ from gopherwhale.oci.documents import (
     encode,
     parse_config,
     parse_index,
-    parse_manifest,
 )
-from gopherwhale.oci.layout import VERSION, blob_path, choose_root
-from gopherwhale.oci.source import check_blob, read_document
+from gopherwhale.oci.layout import IMAGE_NAME, VERSION, blob_path, choose_root
+from gopherwhale.oci.source import check_blob, read_index, read_manifest
 from gopherwhale.oci.tar_file import TarFile
 from gopherwhale.references import is_digest
 from gopherwhale.references import parse as parse_reference
@@ -42,7 +41,6 @@ from gopherwhale.references import parse as parse_reference
 _MANIFEST: Final = "manifest.json"
 _INDEX: Final = "index.json"
 _VERSION: Final = "oci-layout"
-_IMAGE_NAME: Final = "io.containerd.image.name"
 # The file names of before are no promise: ggcr rewrote configs under their old names.
 _BY_DIGEST: Final = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 _PACKED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
@@ -201,14 +199,14 @@ def _of_layout(file: TarFile, image: _Image, name: str) -> TarSource | None:
     except LayoutError:
         # Docker 25 without containerd's store wrote an index that is none.
         return None
-    roots = {one.digest: one for one in entries if _canonical(one.annotations.get(_IMAGE_NAME, "")) in names}
+    roots = {one.digest: one for one in entries if _canonical(one.annotations.get(IMAGE_NAME, "")) in names}
     if len(roots) != 1:
         return None
     root = next(iter(roots.values()))
     source = TarSource(file=file, name=name, root=root)
     if root.media_type not in INDEX_TYPES:
         return source if _is_whole(source, root) else None
-    index = parse_index(read_document(source, root), f"{name}: {root.digest}", root.media_type)
+    index = read_index(source, root)
     saved = [entry for entry in index.manifests if _is_whole(source, entry)]
     if len(saved) == len(index.manifests) or not saved:
         return source if saved else None
@@ -222,9 +220,7 @@ def _of_layout(file: TarFile, image: _Image, name: str) -> TarSource | None:
 def _is_whole(source: TarSource, entry: Descriptor) -> bool:
     if _blob(entry.digest) not in source.file or entry.media_type in INDEX_TYPES:
         return False
-    manifest = parse_manifest(
-        read_document(source, entry), f"{source.name}: {entry.digest}", entry.media_type
-    )
+    manifest = read_manifest(source, entry)
     return all(_blob(part.digest) in source.file for part in (manifest.config, *manifest.layers))
 
 

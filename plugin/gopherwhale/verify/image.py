@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from gopherwhale.console import counted
 from gopherwhale.errors import LayoutError
-from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Index, parse_index
-from gopherwhale.oci.source import ImageSource, read_document
+from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Index
+from gopherwhale.oci.source import ImageSource, read_index
 from gopherwhale.platforms import Platform, normalise
 from gopherwhale.verify import judge
 from gopherwhale.verify.cache import LayerCache
@@ -136,7 +136,7 @@ def _entries(source: ImageSource, wanted: Wanted) -> _Entries:
     if root.media_type not in INDEX_TYPES:
         return _Entries(images=(root,))
     try:
-        index = parse_index(read_document(source, root), f"{source.name}: {root.digest}", root.media_type)
+        index = read_index(source, root)
         _refuse_beyond(index, source.name)
     except LayoutError as error:
         return _Entries(problem=(_unread(error, None),))

@@ -10,17 +10,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
 from gopherwhale.errors import LayoutError
-from gopherwhale.oci.documents import (
-    CONFIG_TYPES,
-    OCI_LAYER,
-    Descriptor,
-    ImageConfig,
-    Manifest,
-    parse_config,
-    parse_manifest,
-)
+from gopherwhale.oci.documents import CONFIG_TYPES, OCI_LAYER, Descriptor, ImageConfig, Manifest
 from gopherwhale.oci.layers import Limits
-from gopherwhale.oci.source import ImageSource, read_document
+from gopherwhale.oci.source import ImageSource, read_config, read_manifest
 from gopherwhale.platforms import Platform
 from gopherwhale.verify.cache import LayerCache
 from gopherwhale.verify.contents import Contents, read_contents
@@ -133,12 +125,12 @@ class _Reader:
 
     def _documents(self, entry: Descriptor) -> tuple[Manifest, ImageConfig]:
         what = f"{self.source.name}: {entry.digest}"
-        manifest = parse_manifest(read_document(self.source, entry), what, entry.media_type)
+        manifest = read_manifest(self.source, entry)
         if manifest.config.media_type not in CONFIG_TYPES:
             raise LayoutError(
                 f"{what} has a config of the type {manifest.config.media_type[:100]!r}", code="not-an-image"
             )
-        config = parse_config(read_document(self.source, manifest.config), f"{what}: config")
+        config = read_config(self.source, entry, manifest)
         if len(config.diff_ids) != len(manifest.layers):
             raise LayoutError(
                 f"{what} has {len(manifest.layers)} layers, but its config names {len(config.diff_ids)}"

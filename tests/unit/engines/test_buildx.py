@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gopherwhale import plan
 from gopherwhale.engines.buildx import BuildxEngine
 from gopherwhale.errors import GopherwhaleError, MissingToolError, UsageError
-from gopherwhale.oci.layout import writing
+from gopherwhale.oci.layout_writer import writing
 from gopherwhale.settings import load
 from tests.unit.test_plan import REVISION
 

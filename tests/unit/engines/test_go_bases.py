@@ -22,7 +22,8 @@ from gopherwhale.engines.recipe import read
 from gopherwhale.errors import UsageError
 from gopherwhale.oci.base import BASE_DIGEST, BASE_NAME
 from gopherwhale.oci.documents import Index
-from gopherwhale.oci.layout import Layout, walk, writing
+from gopherwhale.oci.layout import Layout, walk
+from gopherwhale.oci.layout_writer import writing
 from gopherwhale.oci.source import ImageSource
 from gopherwhale.pipeline import cross_build
 from gopherwhale.platforms import parse

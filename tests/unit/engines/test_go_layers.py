@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from gopherwhale.oci import compress, layer_writer
 from gopherwhale.oci.layer_writer import Entry, Layer, LayerCache, with_folders, write_layer
-from gopherwhale.oci.layout import LayoutWriter, blob_path
+from gopherwhale.oci.layout import blob_path
+from gopherwhale.oci.layout_writer import LayoutWriter
 
 PATHS = st.lists(
     st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=120)

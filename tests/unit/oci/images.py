@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gopherwhale.oci.documents import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor, encode
-from gopherwhale.oci.layout import LayoutWriter, writing
+from gopherwhale.oci.layout_writer import LayoutWriter, writing
 from gopherwhale.platforms import Platform, parse
 
 

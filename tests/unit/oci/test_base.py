@@ -19,7 +19,8 @@ from gopherwhale.oci.assemble import DEFAULT_PATHS, Process, put_image
 from gopherwhale.oci.base import Base
 from gopherwhale.oci.documents import DOCKER_INDEX, OCI_CONFIG, OCI_MANIFEST, Descriptor, digest_of, encode
 from gopherwhale.oci.kept import KeptSource
-from gopherwhale.oci.layout import Layout, LayoutWriter, blob_path, writing
+from gopherwhale.oci.layout import Layout, blob_path
+from gopherwhale.oci.layout_writer import LayoutWriter, writing
 from gopherwhale.oci.source import ImageSource
 from gopherwhale.platforms import parse
 from tests.unit.oci.images import make_layout, put_index

@@ -10,7 +10,8 @@ import pytest
 from gopherwhale.errors import LayoutError, UsageError
 from gopherwhale.oci.documents import OCI_INDEX, Manifest, encode
 from gopherwhale.files import write_atomically
-from gopherwhale.oci.layout import Layout, blob_path, walk, writing
+from gopherwhale.oci.layout import Layout, blob_path, walk
+from gopherwhale.oci.layout_writer import writing
 from gopherwhale.oci.source import check_blob, read_document
 from gopherwhale.platforms import parse
 from tests.unit.oci.images import layer, make_layout, put_image, put_index

@@ -11,7 +11,8 @@ import pytest
 from gopherwhale.errors import GopherwhaleError, LayoutError, RegistryError, UsageError
 from gopherwhale.oci.archive import write_archive
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, digest_of, encode
-from gopherwhale.oci.layout import Layout, blob_path, walk, writing
+from gopherwhale.oci.layout import Layout, blob_path, walk
+from gopherwhale.oci.layout_writer import writing
 from gopherwhale.oci.push import Choices, TagRules, bring, push
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.oci.tar_source import open_oci_archive
