@@ -11,7 +11,7 @@ from typing import Final
 
 from bench import work
 from bench.harness import Comparison, Contender, Target
-from bench.measuring import Failed, Serving, run
+from bench.measuring import Serving, run
 from bench.workbench import Workbench
 
 _EMULATOR: Final = "qemu-aarch64-static"
@@ -99,15 +99,14 @@ def _foreign_go(bench: Workbench) -> Path:
 
 
 def _orders(bench: Workbench) -> Iterator[Comparison]:
-    if bench.testbed is None:
-        raise Failed("no testbed is up: run `invoke testbed.up`")
+    go_version = bench.standing.go_version
     root = work.module(bench, "order", "github.com/google/go-containerregistry", "v0.20.6")
     proxy = Path(bench.peers.ask("go", "env", "GOMODCACHE")) / "cache/download"
     # The builds get their modules from this machine's cache, so that no network is measured.
     run([bench.command("go", "mod", "download", folder=root)])
     serve = (sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(proxy), "0")
     with Serving(bench.command(*serve, folder=root), r"port (\d+)") as port:
-        given = {"GO_VERSION": bench.testbed.go_version, "GOPROXY": _PROXY.format(port=port)}
+        given = {"GO_VERSION": go_version, "GOPROXY": _PROXY.format(port=port)}
         contenders = [_order(bench, root, name, text, given) for name, text in _ORDERS.items()]
         names = [contender.name for contender in contenders]
         yield Comparison(

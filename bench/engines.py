@@ -9,7 +9,7 @@ from typing import Final
 
 from bench import work
 from bench.harness import Comparison, Contender, Target
-from bench.measuring import Command, Failed, run
+from bench.measuring import Command, run
 from bench.workbench import Workbench
 
 _GO, _BUILDX = "gopherwhale: go engine", "gopherwhale: buildx engine"
@@ -29,9 +29,7 @@ builds:
 
 def comparisons(bench: Workbench) -> Iterator[Comparison]:
     """The scaffold for two platforms, pushed by those that push; goreleaser and `go build` only compile."""
-    if bench.testbed is None:
-        raise Failed("no testbed is up: run `invoke testbed.up`")
-    makers = _makers(bench, bench.testbed.go_version)
+    makers = _makers(bench, bench.standing.go_version)
     for name, title, rounds in (
         ("engines-change", "The scaffold for two platforms, one line changed", 5),
         ("engines-unchanged", "The scaffold for two platforms, unchanged", 5),

@@ -51,7 +51,7 @@ def _plain(bench: Workbench, name: str, who: str, *, changed: bool) -> Contender
     repository = f"{bench.registry}/{name}/{label}"
     root = _project(bench, f"{name}-{label}", repository)
     build = ("docker", "buildx", "build", "--platform", _PLATFORMS)
-    arguments = ("--build-arg", f"GO_VERSION={_go_version(bench)}", ".")
+    arguments = ("--build-arg", f"GO_VERSION={bench.standing.go_version}", ".")
     if who == _DATED:
         # Not in the context, which must stay what it was.
         layout = bench.scratch(f"{name}-dated-out") / "layout"
@@ -72,13 +72,7 @@ def _plain(bench: Workbench, name: str, who: str, *, changed: bool) -> Contender
 
 
 def _project(bench: Workbench, name: str, repository: str) -> Path:
-    return work.scaffold(bench, name, repository, builder="debian", go_version=_go_version(bench))
-
-
-def _go_version(bench: Workbench) -> str:
-    if bench.testbed is None:
-        raise Failed("no testbed is up: run `invoke testbed.up`")
-    return bench.testbed.go_version
+    return work.scaffold(bench, name, repository, builder="debian", go_version=bench.standing.go_version)
 
 
 def _change(root: Path, who: str, *, changed: bool) -> Callable[[int], None]:

@@ -11,7 +11,6 @@ from typing import Final
 from bench import work
 from bench.assembling import KO_FILE
 from bench.harness import Comparison, Contender, Target
-from bench.measuring import Failed
 from bench.workbench import Workbench
 from gopherwhale.oci.documents import Descriptor, Manifest
 from gopherwhale.oci.layout import Layout, walk
@@ -39,9 +38,7 @@ ENTRYPOINT ["/app"]
 
 def comparisons(bench: Workbench) -> Iterator[Comparison]:
     """The scaffold's images for two platforms, all layers of both."""
-    if bench.testbed is None:
-        raise Failed("no testbed is up: run `invoke testbed.up`")
-    version = bench.testbed.go_version
+    version = bench.standing.go_version
     roots = {
         who: work.scaffold(bench, f"sizes-{number}", builder="debian", go_version=version)
         for number, who in enumerate((_GO, _BUILDX, _KO, _ARTICLE))

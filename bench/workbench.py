@@ -63,15 +63,20 @@ class Workbench:
         return Peers(REPOSITORY / ".bench" / "peers", self.environment)
 
     @property
-    def registry(self) -> str:
-        """`127.0.0.1:PORT` of the testbed's registry.
+    def standing(self) -> State:
+        """The running testbed, for what cannot do without.
 
         Raises:
-            Failed: No testbed is up.
+            Failed: There is none.
         """
         if self.testbed is None:
             raise Failed("no testbed is up: run `invoke testbed.up`")
-        return self.testbed.registry
+        return self.testbed
+
+    @property
+    def registry(self) -> str:
+        """`127.0.0.1:PORT` of the testbed's registry; errors as of `standing`."""
+        return self.standing.registry
 
     def ours(self, *arguments: str, folder: Path, **variables: str) -> Command:
         """Our console script with some arguments, as a user starts it."""

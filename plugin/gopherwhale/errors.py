@@ -21,6 +21,8 @@ class ExitCode(IntEnum):
     AUTHENTICATION = 13
     MISSING = 14
     CONFLICT = 15
+    # As a shell counts what SIGINT ended.
+    INTERRUPTED = 130
 
 
 class GopherwhaleError(Exception):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from gopherwhale import references, tags
 from gopherwhale.access import Access
+from gopherwhale.dates import rfc3339
 from gopherwhale.errors import UsageError
 from gopherwhale.git import Revision  # noqa: TID251 -- a plan is made of it
 from gopherwhale.platforms import Platform
@@ -189,8 +189,7 @@ def _image(
 
 
 def _standard_labels(name: str, revision: Revision | None, source_date: int) -> dict[str, str]:
-    created = datetime.fromtimestamp(source_date, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    labels = {f"{_OCI}title": name, f"{_OCI}created": created}
+    labels = {f"{_OCI}title": name, f"{_OCI}created": rfc3339(source_date)}
     if revision:
         labels |= {f"{_OCI}revision": revision.commit, f"{_OCI}version": tags.version_of(revision)}
         if revision.source:

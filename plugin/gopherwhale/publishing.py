@@ -5,9 +5,9 @@ The second half of the one path, and like the first it knows no front end.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,7 @@ class Publication:
         Raises:
             UsageError: The image is published, and the receipt cannot be written.
         """
-        document = receipts.receipt_of(self.image, self.plan, result, datetime.now(UTC))
+        document = receipts.receipt_of(self.image, self.plan, result, time.time())
         try:
             self.receipt.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self.receipt, encode(document) + b"\n")

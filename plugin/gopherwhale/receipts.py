@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gopherwhale import platforms
+from gopherwhale.dates import rfc3339
 from gopherwhale.errors import GopherwhaleError, LayoutError, UsageError, VerificationError
 from gopherwhale.files import read_bounded, write_atomically
 
@@ -127,8 +127,8 @@ def write_built(image: ImagePlan, plan: Plan, digest: str) -> Path:
     return path
 
 
-def receipt_of(image: ImagePlan, plan: Plan, result: PushResult, now: datetime) -> dict[str, Any]:
-    """What a push published, as JSON can hold it."""
+def receipt_of(image: ImagePlan, plan: Plan, result: PushResult, now: float) -> dict[str, Any]:
+    """What a push published, as JSON can hold it; `now` in seconds since 1970."""
     revision = plan.revision
     return {
         "schema": SCHEMA,
@@ -153,7 +153,7 @@ def receipt_of(image: ImagePlan, plan: Plan, result: PushResult, now: datetime) 
         "revision": image.revision,
         "dirty": bool(revision and revision.dirty),
         "source_date": image.source_date,
-        "pushed": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "pushed": rfc3339(now),
         "blobs_sent": result.blobs_sent,
         "blobs_present": result.blobs_present,
         "bytes_sent": result.bytes_sent,

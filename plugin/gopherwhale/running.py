@@ -12,14 +12,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gopherwhale.errors import GopherwhaleError, UsageError
+from gopherwhale.errors import ExitCode, GopherwhaleError, UsageError
 from gopherwhale.flags import Command
 
 if TYPE_CHECKING:
     from gopherwhale.console import Console
-
-# As a shell counts what SIGINT ended.
-_INTERRUPTED = 130
 
 
 def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], Mapping[str, Any]]) -> int:
@@ -53,10 +50,18 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
     except GopherwhaleError as error:
         sys.stderr.write(f"gopherwhale: {error}\n")
         return int(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read has had enough, which the front end knows how to end by.
+        raise
+    except OSError as error:
+        # A disk that is full, a file that nobody may read: no bug of ours, wherever it was met.
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"gopherwhale: {command.name} failed: {where}{error.strerror or error}\n")
+        return ExitCode.USAGE
     except KeyboardInterrupt:
         # What is written is whole, and a push keeps notes of what it has sent.
         sys.stderr.write(f"gopherwhale: {command.name} was interrupted; the same again does what is left\n")
-        return _INTERRUPTED
+        return ExitCode.INTERRUPTED
 
 
 def _console(command: Command, form: str) -> Console:

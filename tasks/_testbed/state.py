@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gopherwhale.errors import UsageError
+from gopherwhale.files import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +66,7 @@ class State:
 
     def write(self, file: Path) -> None:
         """Write beside, then rename: a reader never sees half a state."""
-        beside = file.with_name(f"{file.name}.{os.getpid()}")
-        try:
-            beside.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-            beside.replace(file)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_atomically(file, f"{json.dumps(asdict(self), indent=2)}\n".encode())
 
     def variables(self, path: str) -> dict[str, str]:
         """Give the variables that lead a process to this testbed.

@@ -55,7 +55,7 @@ def test_a_clean_tree_tells_commit_branch_and_date(repository: Path) -> None:
 
 
 def test_no_tag_of_a_repository_of_very_many_is_left_out(repository: Path) -> None:
-    """The newest release counts wherever its name sorts: without it, `latest` would go back to an older one."""
+    """The newest release counts wherever its name sorts, or `latest` would go back to an older one."""
     commit = read(repository).commit
     names = [*(f"service/v0.{number}.0" for number in range(10_001)), "v9.0.0"]
     lines = [f"{commit} refs/tags/{name}\n" for name in names]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from gopherwhale.errors import MissingToolError, UsageError
+from gopherwhale.errors import BuildError, MissingToolError, UsageError
 from gopherwhale.oci.layer_writer import Entry
 from gopherwhale.settings import FileSettings, GoSettings
 
@@ -55,17 +55,21 @@ def time_zones(program: Path, environment: Mapping[str, str]) -> list[Entry]:
     """The time zone database that the Go toolchain carries (lib/time/zoneinfo.zip).
 
     Raises:
+        BuildError: Go does not say where it is.
         MissingToolError: This toolchain was packaged without it.
     """
-    asked = subprocess.run(
-        [program, "env", "GOROOT"],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT,
-        check=False,
-    )
+    try:
+        asked = subprocess.run(
+            [program, "env", "GOROOT"],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"`{program} env GOROOT` did not end within {_TIMEOUT} s") from None
     path = Path(asked.stdout.strip(), "lib", "time", "zoneinfo.zip")
     try:
         with zipfile.ZipFile(path) as archive:

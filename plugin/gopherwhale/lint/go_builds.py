@@ -163,7 +163,7 @@ def base(view: View) -> Iterator[Finding]:
 
 def habits(view: View) -> Iterator[Finding]:
     """`go-build-all` and `no-cache-mount`."""
-    told: set[Instruction] = set()
+    told: set[int] = set()
     for build in view.builds:
         words = build.command.words
         for before, word in itertools.pairwise(words):
@@ -171,9 +171,9 @@ def habits(view: View) -> Iterator[Finding]:
                 edit = view.replacing(build.script, before.end, word.end, "")
                 yield finding("go-build-all", view.path, build.line, "`go build -a`", edit=edit)
         run = build.script.run
-        if run.line in {one.line for one in told} or _caches(run):
+        if run.line in told or _caches(run):
             continue
-        told.add(run)
+        told.add(run.line)
         yield finding(
             "no-cache-mount", view.path, run.line, "no cache for what is compiled", **_with_cache(view, build)
         )
@@ -207,10 +207,7 @@ def modules(view: View) -> Iterator[Finding]:
             continue
         told.add(chain[-1])
         before = [
-            one
-            for stage in reversed(chain)
-            for one in stage.instructions
-            if one.line < build.script.run.line and one.end < build.script.run.line
+            one for stage in reversed(chain) for one in stage.instructions if one.end < build.script.run.line
         ]
         download = next((one for one in before if _downloads(one)), None)
         copies = [one for one in before if _is_copy_of_sources(one)]

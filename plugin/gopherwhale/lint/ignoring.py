@@ -58,10 +58,8 @@ def apply(
         ignore = next((comment for comment in above if one.code in comment.codes), None)
         if ignore:
             used.add((one.path, ignore.line, one.code))
-        allowed = ignore is not None and ignore.reason
-        result.append(
-            replace(one, severity=Severity.ALLOWED, reason=ignore.reason) if ignore and allowed else one
-        )
+        allowed = ignore.reason if ignore else ""
+        result.append(replace(one, severity=Severity.ALLOWED, reason=allowed) if allowed else one)
     for name, found in {path: comments, **others}.items():
         for comment in found.values():
             result += _told(name, comment, used)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
+from gopherwhale.dates import rfc3339
 from gopherwhale.oci.base import BASE_DIGEST, BaseImage
 from gopherwhale.oci.documents import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor, encode
 from gopherwhale.oci.layer_writer import Layer
@@ -134,7 +134,7 @@ def put_image(
 def _config(
     platform: Platform, process: Process, parts: Sequence[Part], created: int, base: BaseImage | None
 ) -> dict[str, Any]:
-    date = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    date = rfc3339(created)
     below: Mapping[str, Any] = base.config if base else {}
     kept = {name: below[name] for name in ("os.version", "os.features") if below.get(name)}
     diff_ids = [*(below.get("rootfs") or {}).get("diff_ids", ()), *(part.layer.diff_id for part in parts)]

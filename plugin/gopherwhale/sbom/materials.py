@@ -8,10 +8,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
+from gopherwhale.dates import rfc3339
 from gopherwhale.errors import BuildError
 from gopherwhale.platforms import Platform
 
@@ -93,7 +93,7 @@ class Materials:
     @property
     def date(self) -> str:
         """The date of creation as both formats write it."""
-        return datetime.fromtimestamp(self.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return rfc3339(self.created)
 
     @property
     def identifier(self) -> uuid.UUID:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from gopherwhale.console import human_size, laid_out, printable
+from gopherwhale.console import counted, human_size, laid_out, printable
 from gopherwhale.verify.findings import Group, PlatformReport, Report, Severity, grouped
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _verdict(one: PlatformReport, report: Report) -> tuple[str, str]:
     ]
     for severity in (Severity.ERROR, Severity.WARNING):
         if number := severities.count(severity):
-            return plural(number, severity.value), _STYLE[severity]
+            return counted(number, severity.value), _STYLE[severity]
     return "good", "green"
 
 
@@ -114,15 +114,15 @@ def _details(group: Group) -> Iterable[tuple[str, str]]:
 
 def summary(report: Report) -> str:
     """One line: what was judged, and how many findings of each kind there are."""
-    counts = [plural(report.count(severity), severity.value) for severity in list(Severity)[:3]]
-    told = f"{plural(len(report.platforms), 'platform')}, {plural(report.judged, 'file')} judged"
+    counts = [counted(report.count(severity), severity.value) for severity in list(Severity)[:3]]
+    told = f"{counted(len(report.platforms), 'platform')}, {counted(report.judged, 'file')} judged"
     parts = [*counts]
     if report.count(Severity.ALLOWED):
         parts.append(f"{report.count(Severity.ALLOWED)} allowed by policy")
     if report.undecided:
         parts.append(f"{report.undecided} cannot be told")
     if report.attestations:
-        parts.append(f"{plural(report.attestations, 'attestation')} not judged")
+        parts.append(f"{counted(report.attestations, 'attestation')} not judged")
     return f"{told}: {', '.join(parts)}"
 
 
@@ -130,8 +130,3 @@ def _summary(report: Report) -> Text:
     from rich.text import Text  # noqa: PLC0415
 
     return Text(summary(report), style="bold green" if report.ok else "bold red")
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

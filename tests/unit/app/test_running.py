@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+from gopherwhale.app import building
+from gopherwhale.commands import COMMANDS
+from gopherwhale.errors import ExitCode, UsageError
+from gopherwhale.running import run
+
+PLAN = next(command for command in COMMANDS if command.name == "plan")
+DENIED = PermissionError(errno.EACCES, "Permission denied", "/r/main.go")
+
+
+def raising(error: BaseException) -> Callable[..., ExitCode]:
+    def fail(*_arguments: object, **_options: object) -> ExitCode:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (UsageError("no", hint="yes"), 2, "gopherwhale: no\n  yes\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "plan failed: No space left on device\n"),
+        (DENIED, 2, "gopherwhale: plan failed: /r/main.go: Permission denied\n"),
+        (KeyboardInterrupt(), 130, "gopherwhale: plan was interrupted; the same again does what is left\n"),
+    ],
+)
+def test_what_ends_a_command_is_told_in_a_line_with_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    told: str,
+) -> None:
+    """A disk that is full or a file that nobody may read ends in no traceback, wherever it was met."""
+    monkeypatch.setattr(building, "show_plan", raising(error))
+    assert run(PLAN, {}, dict) == code
+    said = capsys.readouterr()
+    assert said.err.endswith(told)
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(errno.EPIPE, "Broken pipe"), ZeroDivisionError()])
+def test_a_reader_that_has_enough_and_a_bug_of_ours_pass_through(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """The front end ends the one, and the other is worth its traceback."""
+    monkeypatch.setattr(building, "show_plan", raising(error))
+    with pytest.raises(type(error)):
+        run(PLAN, {}, dict)
