@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bench.harness import PEAK, SECONDS
 from gopherwhale.console import human_size
 from gopherwhale.files import write_atomically
 
@@ -59,14 +60,14 @@ def _figures(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _targets(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| work | ours | against | figure | target | |"
-    yield "|---|---|---|---|---|---|"
+    yield "| work | ours | against | of what | figure | target | |"
+    yield "|---|---|---|---|---|---|---|"
     for comparison in comparisons:
         for target in comparison["targets"]:
             measured, limit = (_shown(target, target[name]) for name in ("measured", "at_most"))
             against, ours = _cell(target["to"] or "(absolute)"), _cell(target["of"])
-            sign = _SIGNS[target["met"]]
-            yield f"| {comparison['name']} | {ours} | {against} | {measured} | {limit} | {sign} |"
+            metric, sign = target["metric"].replace("_", " "), _SIGNS[target["met"]]
+            yield f"| {comparison['name']} | {ours} | {against} | {metric} | {measured} | {limit} | {sign} |"
     yield ""
 
 
@@ -85,7 +86,7 @@ def _shown(target: Mapping[str, Any], value: float | None) -> str:
 
 def _table(comparison: Mapping[str, Any]) -> Iterator[str]:
     metrics = list(dict.fromkeys(name for one in comparison["contenders"] for name in one["figures"]))
-    extra = [name for name in metrics if name not in ("seconds", "peak_bytes")]
+    extra = [name for name in metrics if name not in (SECONDS, PEAK)]
     yield f"| contender | median s | min | max | rounds | memory |{''.join(f' {name} |' for name in extra)}"
     yield f"|---|---|---|---|---|---|{'---|' * len(extra)}"
     for one in comparison["contenders"]:
@@ -98,13 +99,13 @@ def _table(comparison: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _row(figures: Mapping[str, list[float]], extra: Sequence[str]) -> str:
-    seconds = figures["seconds"]
+    seconds = figures[SECONDS]
     cells = [
         f"{statistics.median(seconds):.3f}",
         f"{min(seconds):.3f}",
         f"{max(seconds):.3f}",
         str(len(seconds)),
-        human_size(statistics.median(figures["peak_bytes"])),
+        human_size(statistics.median(figures[PEAK])),
     ]
     for name in extra:
         found = figures.get(name)

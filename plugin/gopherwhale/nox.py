@@ -12,7 +12,9 @@ from collections.abc import Collection
 import nox
 
 from gopherwhale.commands import COMMANDS
+from gopherwhale.errors import UsageError
 from gopherwhale.flags import Command
+from gopherwhale.guesses import advice
 
 
 def register(only: Collection[str] = ()) -> None:
@@ -20,17 +22,23 @@ def register(only: Collection[str] = ()) -> None:
 
     Args:
         only: Names of the sessions that are wanted; empty for all.
+
+    Raises:
+        UsageError: A name is no session's.
     """
-    for command in COMMANDS:
-        if not only or f"docker-{command.name}" in only:
-            _register(command)
+    sessions = {f"docker-{command.name}": command for command in COMMANDS}
+    if unknown := [name for name in only if name not in sessions]:
+        raise UsageError(f"there is no session {unknown[0]!r}", hint=advice(unknown[0], sessions))
+    for name, command in sessions.items():
+        if not only or name in only:
+            _register(name, command)
 
 
-def _register(command: Command) -> None:
+def _register(name: str, command: Command) -> None:
     def session(session: nox.Session) -> None:
         task = f"docker.{command.name}"
         session.run(sys.executable, "-m", "gopherwhale", task, *session.posargs, external=True)
 
     session.__doc__ = command.summary
     # Nothing is installed: gopherwhale is where nox is. Not a default: a bare `nox` must not push.
-    nox.session(name=f"docker-{command.name}", venv_backend="none", default=False)(session)
+    nox.session(name=name, venv_backend="none", default=False)(session)

@@ -157,7 +157,7 @@ def test_the_page_keeps_what_people_wrote_and_shows_failures(tmp_path: Path) -> 
     assert "old" not in text
     assert "| ours | 2.000 | 1.000 | 3.000 | 3 | 1.0 MB |" in text
     assert "failed: no \\| luck" in text
-    assert "| work | ours | theirs | none | 0.50 x | unknown |" in text
+    assert "| work | ours | theirs | seconds | none | 0.50 x | unknown |" in text
 
 
 def test_versions_are_those_that_the_programs_tell(tmp_path: Path) -> None:

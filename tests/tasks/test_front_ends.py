@@ -16,7 +16,14 @@ from gopherwhale.__main__ import main
 from gopherwhale.app import building, pushing, verifying
 from gopherwhale.app.request import Request
 from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS
-from gopherwhale.errors import AuthenticationError, BuildError, ExitCode, RegistryError, VerificationError
+from gopherwhale.errors import (
+    AuthenticationError,
+    BuildError,
+    ExitCode,
+    RegistryError,
+    UsageError,
+    VerificationError,
+)
 from gopherwhale.tasks import namespace
 
 NAMES = [f"docker.{command.name}" for command in COMMANDS]
@@ -215,6 +222,15 @@ def test_the_script_is_over_when_it_has_said_all(words: list[str], code: int) ->
     assert said.endswith("\n")
     assert "docker.verify-arch" in said or "nonsense" in said
     assert "apart" not in done.stdout
+
+
+@pytest.mark.parametrize("only", [["docker-psuh"], "docker-push"])
+def test_a_session_that_there_is_not_is_refused(only: list[str] | str) -> None:
+    """A mistyped name would else leave a CI without the session, and nobody would be told."""
+    from gopherwhale.nox import register  # noqa: PLC0415 -- nox takes its time
+
+    with pytest.raises(UsageError, match="there is no session"):
+        register(only)
 
 
 def test_every_command_is_a_nox_session(repository: Path) -> None:

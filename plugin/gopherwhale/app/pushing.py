@@ -19,6 +19,7 @@ from gopherwhale.pipeline import Built, Engine
 from gopherwhale.plan import ImagePlan, Plan
 
 if TYPE_CHECKING:
+    from gopherwhale.oci.push import PushResult
     from gopherwhale.oci.registry import RegistryClient
 
 # What verifies and pushes takes 0.1 s to import, which is done while compilers or git are at work.
@@ -57,23 +58,26 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
         # Tags move when every image is in its place, those of all or none.
         sent = [publishing.publish(image, made, client, console.say, unmoved) for image in made.images]
         pushed = publishing.finish(sent)
-    done = list(zip(made.images, built, pushed, strict=True))
+    _show(made.images, built, pushed, request)
+    return ExitCode.GOOD
+
+
+def _show(
+    images: Sequence[ImagePlan], built: Sequence[Built], pushed: Sequence[PushResult], request: Request
+) -> None:
+    places = [image.layout / receipts.PUSHED for image in images]
+    done = list(zip(images, built, pushed, places, strict=True))
 
     def text() -> str:
         return "\n".join(
-            results.pushed_table(image, result, console, image.layout / receipts.PUSHED)
-            for image, _, result in done
+            results.pushed_table(image, result, request.console, place) for image, _, result, place in done
         )
 
     documents = [
-        {
-            **results.built_document(image, built_one),
-            **results.pushed_document(result, image.layout / receipts.PUSHED),
-        }
-        for image, built_one, result in done
+        {**results.built_document(image, one), **results.pushed_document(result, place)}
+        for image, one, result, place in done
     ]
-    console.show(text, {"schema": 1, "images": documents})
-    return ExitCode.GOOD
+    request.console.show(text, {"schema": 1, "images": documents})
 
 
 def _tags_now(plan: Plan, request: Request) -> dict[str, str] | None:

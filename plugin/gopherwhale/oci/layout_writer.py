@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import os
 import re
 import shutil
 import tempfile
@@ -137,17 +138,38 @@ def writing(path: Path) -> Iterator[LayoutWriter]:
             raise UsageError(
                 f"{path} holds something that is not an image layout", hint="name another folder"
             )
-        (path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-        with (path / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _locked(path):
             writer = LayoutWriter(path)
             try:
                 yield writer
             except BaseException:
                 writer.roll_back()
                 raise
+            finally:
+                # Under the lock: who waits for it would else write into a folder that goes.
+                if not existed and not (path / "index.json").exists():
+                    shutil.rmtree(path, ignore_errors=True)
     except OSError as error:
         raise UsageError(f"cannot write the image layout {path}: {error.strerror or error}") from error
-    finally:
-        if not existed and not (path / "index.json").exists():
-            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Make the folder where it is missing, and hold its lock."""
+    file = path / ".lock"
+    while True:
+        (path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+        with file.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # A writer before us may have removed the folder that it had made, and the lock with it.
+            if _leads_to(file, lock.fileno()):
+                yield
+                return
+
+
+def _leads_to(path: Path, descriptor: int) -> bool:
+    """Whether a path still names an open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

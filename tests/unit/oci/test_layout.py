@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gopherwhale.errors import LayoutError, UsageError
-from gopherwhale.oci.documents import OCI_INDEX, Manifest, encode
 from gopherwhale.files import write_atomically
+from gopherwhale.oci.documents import OCI_INDEX, Manifest, encode
 from gopherwhale.oci.layout import Layout, blob_path, walk
 from gopherwhale.oci.layout_writer import writing
 from gopherwhale.oci.source import check_blob, read_document
@@ -55,6 +58,40 @@ def test_a_second_write_replaces_the_image_and_sweeps_the_first(tmp_path: Path) 
     make_layout(folder, {"linux/arm64": b"new"})
     make_layout(tmp_path / "fresh", {"linux/arm64": b"new"})
     assert files(folder) == files(tmp_path / "fresh")
+
+
+def test_a_writer_that_waits_is_not_swept_away_with_the_folder_of_one_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder that a failed writer made goes before its lock does, and the next one makes it anew."""
+    folder, waiting, entered = tmp_path / "new" / "image", threading.Event(), threading.Event()
+    remove, lock = shutil.rmtree, fcntl.flock
+
+    def noted(descriptor: int, operation: int) -> None:
+        if threading.current_thread() is thread:
+            waiting.set()
+        lock(descriptor, operation)
+
+    def removed_late(*arguments: Any, **options: Any) -> None:
+        # As long as it takes for the other one to come in, were it let in.
+        entered.wait(0.3)
+        remove(*arguments, **options)
+
+    def second() -> None:
+        with writing(folder) as writer:
+            entered.set()
+            entry = put_image(writer, parse("linux/amd64"), [layer({"app": b"second"})], "/app")
+            writer.commit(put_index(writer, [entry]))
+
+    monkeypatch.setattr("gopherwhale.oci.layout_writer.shutil.rmtree", removed_late)
+    monkeypatch.setattr("gopherwhale.oci.layout_writer.fcntl.flock", noted)
+    thread = threading.Thread(target=second)
+    with pytest.raises(KeyError), writing(folder):
+        thread.start()
+        assert waiting.wait(10)
+        raise KeyError
+    thread.join(10)
+    assert len(list(walk(Layout(folder)))) == 2
 
 
 def test_a_failed_write_leaves_the_old_image_byte_for_byte(tmp_path: Path) -> None:
