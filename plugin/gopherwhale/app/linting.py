@@ -70,11 +70,7 @@ def lint(
             _fix(named, request)
         subject = _asked(named, request) if online else named
         report = _judge(subject, request)
-        if program:
-            more = hadolint.run(program, subject.file, report.path, request.environment, console.say)
-            both = sorted((*report.findings, *more), key=lambda one: (one.path != report.path, one.line))
-            report = replace(report, findings=tuple(both))
-        reports.append(report)
+        reports.append(_beside_hadolint(report, subject, program, request) if program else report)
     ok = all(report.ok for report in reports)
 
     def text() -> str:
@@ -125,6 +121,13 @@ def refuse_unless_clean(images: Sequence[ImagePlan], request: Request) -> None:
 def _judge(subject: _Subject, request: Request) -> LintReport:
     name = os.path.relpath(subject.file, request.start)
     return lint_text(name, _read(subject.file), _around(subject, request))
+
+
+def _beside_hadolint(report: LintReport, subject: _Subject, program: str, request: Request) -> LintReport:
+    """The report with what hadolint finds in the same file, in the order of lines."""
+    more = hadolint.run(program, subject.file, report.path, request.environment, request.console.say)
+    both = sorted((*report.findings, *more), key=lambda one: (one.path != report.path, one.line))
+    return replace(report, findings=tuple(both))
 
 
 def _asked(subject: _Subject, request: Request) -> _Subject:

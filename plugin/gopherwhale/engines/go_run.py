@@ -160,18 +160,7 @@ def _platform(
 ) -> Made:
     started = time.monotonic()
     fetching = run.packing.submit(_fetch_base, run, base)
-    folder = run.folder / platform.slug
-    folder.mkdir(exist_ok=True)
-    group.run(
-        Job(
-            name=str(platform),
-            arguments=run.recipe.command(run.program, folder),
-            environment={**run.environment, **run.recipe.variables(platform)},
-            folder=run.recipe.folder,
-            lock=run.lock,
-        )
-    )
-    files = _binaries(run, folder, platform)
+    files = _compile(run, group, platform)
     parts = [*common.result(), _binary_part(run, platform, files)]
     fetched = fetching.result()
     manifest = put_image(
@@ -190,6 +179,22 @@ def _platform(
         platform=platform, cached=sum(reused), built=len(reused) - sum(reused), seconds=seconds
     )
     return Made(manifest=manifest, attestation=_attestation(run, manifest, files, base), work=work)
+
+
+def _compile(run: Run, group: Group, platform: Platform) -> dict[str, Path]:
+    """Have Go compile one platform; the binaries, by their place in the image."""
+    folder = run.folder / platform.slug
+    folder.mkdir(exist_ok=True)
+    group.run(
+        Job(
+            name=str(platform),
+            arguments=run.recipe.command(run.program, folder),
+            environment={**run.environment, **run.recipe.variables(platform)},
+            folder=run.recipe.folder,
+            lock=run.lock,
+        )
+    )
+    return _binaries(run, folder, platform)
 
 
 def _attestation(
