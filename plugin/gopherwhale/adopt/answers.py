@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from gopherwhale import references
-from gopherwhale.adopt import gomod
+from gopherwhale.adopt import gomod, naming
 from gopherwhale.adopt.dockerfile import Recipe
 from gopherwhale.adopt.survey import Program, Survey
+from gopherwhale.dockerfile.stages import SCRATCH
 from gopherwhale.errors import UsageError
 
-_MAJOR = re.compile(r"v[0-9]+")
 _RELEASE = re.compile(r"1\.[0-9]+(?:\.[0-9]+)?")
-_NOT_A_NAME = re.compile(r"[^a-z0-9]+")
-_MAX_NAME: Final = 63
 # Folders whose programs serve the repository's own development.
 _ASIDE: Final = frozenset(
     {
@@ -95,13 +92,13 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
     path = survey.modules["."].module if "." in survey.modules else chosen[0].import_path
     # A workspace has no path of its own: it is called as its repository is.
     whole = path if "." in survey.modules else facts.source.rstrip("/") or survey.root.resolve().name
-    project = _name(_binary(chosen[0].import_path if len(chosen) == 1 else whole))
-    image = _image(wishes.repository, facts.source, path, project, notes)
+    project = naming.name_of(naming.binary(chosen[0].import_path if len(chosen) == 1 else whole))
+    image = naming.image_of(wishes.repository, facts.source, path, project, notes)
     if recipe and len(chosen) > 1:
         chosen = _started(chosen, recipe, notes)
-    registry, owner = _registry(image)
+    registry, owner = naming.registry_of(image)
     shape = _shape(survey, recipe, chosen, project, image)
-    answers = {
+    answers: dict[str, Any] = {
         "project": project,
         "description": _description(chosen, project),
         "owner": owner,
@@ -125,18 +122,9 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
         notes.append(
             "runner = invoke: noxfile.py is yours (gopherwhale.nox.register() in it adds our sessions)"
         )
-    if recipe and not recipe.is_plain:
-        notes.append(
-            f"engine = buildx: {survey.dockerfile} ends in {recipe.base or 'nothing'}, not in scratch"
-        )
-        if answers["ci"] == "gitlab":
-            notes.append(
-                f".gitlab-ci.yml builds without Docker, and so without {survey.dockerfile}: change it"
-            )
-    if shape["engine"] == "go":
-        notes.append(
-            f"engine = go: {survey.outside[0]} is outside of {survey.root}, and no Dockerfile's build sees it"
-        )
+    if recipe and not recipe.compiles:
+        answers["base"] = recipe.answer
+    notes += _engine_notes(survey, recipe, shape["engine"], answers["ci"])
     return Derived(answers=answers, notes=tuple(notes))
 
 
@@ -144,10 +132,11 @@ def _shape(
     survey: Survey, recipe: Recipe | None, chosen: list[Program], project: str, image: str
 ) -> dict[str, Any]:
     one = len(chosen) == 1
+    together = one or (recipe is not None and recipe.compiles)
     return {
         "package": chosen[0].package if one else ".",
-        "packages": [_spec(program, project if one else "") for program in chosen] if one or recipe else [],
-        "images": [] if one or recipe else _images(chosen, image, project),
+        "packages": [_spec(program, project if one else "") for program in chosen] if together else [],
+        "images": [] if together else _images(chosen, image, project),
         "modules": list(survey.modules),
         "workspace": survey.workspace,
         "vendored": survey.vendored,
@@ -161,10 +150,31 @@ def _shape(
 
 
 def _engine(survey: Survey, recipe: Recipe | None) -> str:
+    if recipe and not recipe.compiles:
+        return "go"
     if recipe and not recipe.is_plain:
         return "buildx"
     # A Dockerfile's build sees this folder alone, and our own would fail at its first step.
     return "go" if survey.outside and recipe is None else "auto"
+
+
+def _engine_notes(survey: Survey, recipe: Recipe | None, engine: str, ci: object) -> list[str]:
+    """Why Docker alone can build it, or cannot."""
+    file = survey.dockerfile
+    if recipe and not recipe.compiles:
+        base = recipe.answer if recipe.answer != SCRATCH else f"scratch ({file} ends in {recipe.base})"
+        why = f"{file} compiles nothing, it copies what was built before"
+        return [f"engine = go: {why}; Go builds it, upon {base} (--overwrite {file} for one that compiles)"]
+    if engine == "go":
+        return [
+            f"engine = go: {survey.outside[0]} is outside of {survey.root}, which no Dockerfile's build sees"
+        ]
+    if recipe is None or engine != "buildx":
+        return []
+    notes = [f"engine = buildx: {file} ends in {recipe.base or 'nothing'}, not in scratch"]
+    if ci == "gitlab":
+        notes.append(f".gitlab-ci.yml builds without Docker, and so without {file}: change it")
+    return notes
 
 
 def _choose(survey: Survey, packages: Sequence[str], notes: list[str]) -> list[Program]:
@@ -198,36 +208,24 @@ def _choose(survey: Survey, packages: Sequence[str], notes: list[str]) -> list[P
 
 def _started(chosen: list[Program], recipe: Recipe, notes: list[str]) -> list[Program]:
     """Of several programs, the one that the Dockerfile starts."""
-    named = [program for program in chosen if _binary(program.import_path) == recipe.program]
-    if not named:
+    named = [program for program in chosen if naming.binary(program.import_path) == recipe.program]
+    if not named and recipe.compiles:
         notes.append("several programs and one Dockerfile: without Docker, all of them go into one image")
     return named or chosen
 
 
-def _binary(import_path: str) -> str:
-    """What Go calls a program: the last part of its path that is no major version."""
-    parts = import_path.split("/")
-    return parts[-2] if len(parts) > 1 and _MAJOR.fullmatch(parts[-1]) else parts[-1]
-
-
-def _name(text: str) -> str:
-    name = _NOT_A_NAME.sub("-", text.lower()).strip("-")[:_MAX_NAME].rstrip("-")
-    return name if name[:1].isalpha() else f"app-{name}".rstrip("-")
-
-
 def _spec(program: Program, name: str) -> str:
     """A program for the setting `packages`, with its place in the image where its own name is another."""
-    return (
-        program.package if not name or _binary(program.import_path) == name else f"{program.package}=/{name}"
-    )
+    known = not name or naming.binary(program.import_path) == name
+    return program.package if known else f"{program.package}=/{name}"
 
 
 def _images(chosen: list[Program], image: str, project: str) -> list[dict[str, Any]]:
     """An image for each program; those that do not carry the project's name get it in front."""
     found = []
     for program in chosen:
-        binary = _binary(program.import_path)
-        name = _name(binary)
+        binary = naming.binary(program.import_path)
+        name = naming.name_of(binary)
         last = "" if name == project else f"-{name.removeprefix(f'{project}-')}"
         found.append(
             {
@@ -245,42 +243,6 @@ def _images(chosen: list[Program], image: str, project: str) -> list[dict[str, A
             f"several programs are called {twins[0]!r}", hint="name those to ship with --package"
         )
     return found
-
-
-def _image(repository: str, source: str, module: str, project: str, notes: list[str]) -> str:
-    if repository:
-        found = references.parse(repository)
-        if found.tag or found.digest:
-            raise UsageError(
-                f"--repository {repository}: it names a tag or digest", hint="gopherwhale chooses the tags"
-            )
-        return found.name
-    parts = urlsplit(source) if source else urlsplit(f"https://{module}")
-    owner = parts.path.strip("/").split("/")[0].lower()
-    if parts.hostname == "github.com" and owner:
-        image = f"ghcr.io/{owner}/{project}"
-    elif parts.hostname == "gitlab.com" and owner:
-        image = f"registry.gitlab.com/{parts.path.strip('/').lower()}"
-    else:
-        raise UsageError(
-            "nothing here tells where the image shall go: there is no remote at github.com or gitlab.com",
-            hint="gopherwhale init --repository REGISTRY/NAME",
-        )
-    notes.append(
-        f"the image goes to {image}, as the {'remote' if source else 'module'} has it (--repository)"
-    )
-    return image
-
-
-def _registry(image: str) -> tuple[str, str]:
-    """The template's word for a registry, and the account there."""
-    host, _, path = image.partition("/")
-    owner = path.split("/")[0]
-    if host == "ghcr.io":
-        return "ghcr", owner
-    if host == "docker.io":
-        return "dockerhub", owner
-    return ("ecr" if re.fullmatch(r"\d{12}\.dkr\.ecr.*\.amazonaws\.com(\.cn)?", host) else "other"), owner
 
 
 def _description(chosen: list[Program], project: str) -> str:

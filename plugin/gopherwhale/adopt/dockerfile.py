@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gopherwhale.dockerfile.stages import SCRATCH, read_stages
+from gopherwhale.dockerfile.stages import SCRATCH, Stage, read_stages
 from gopherwhale.dockerfile.syntax import parse
 
 _GOLANG = re.compile(r"(?:.*/)?golang:(1\.\d+(?:\.\d+)?)?\S*")
+# What a RUN looks like that compiles, or may.
+_COMPILING = re.compile(
+    r"\bgo (build|install|run|generate)\b|\b(bazel|goreleaser|just|mage|make|ninja|task)\b|\bxx-go\b|\.sh\b"
+)
+_TAGGED = re.compile(r"[^$@]+(:(?!latest$)[\w.-]+|@sha256:[0-9a-f]{64})")
 _PORT = re.compile(r"\d{1,5}(/(tcp|udp|sctp))?")
 
 
@@ -22,6 +27,7 @@ class Recipe:
         base: What the final stage starts from.
         ports: What it exposes.
         program: The name of the program that it starts; may be empty.
+        compiles: Whether it may build the program; one that does not copies what something else has built.
     """
 
     builder: str
@@ -29,11 +35,19 @@ class Recipe:
     base: str
     ports: tuple[str, ...]
     program: str
+    compiles: bool
 
     @property
     def is_plain(self) -> bool:
         """Whether the go engine could make the same: nothing but the program in it."""
         return self.base == SCRATCH
+
+    @property
+    def answer(self) -> str:
+        """What it ends in as the template takes it; `scratch` for what says nothing of its version."""
+        if re.fullmatch(r"gcr\.io/distroless/static(-debian\d+)?", self.base):
+            return "distroless"
+        return self.base if _TAGGED.fullmatch(self.base) else SCRATCH
 
 
 def read(text: str) -> Recipe:
@@ -52,4 +66,10 @@ def read(text: str) -> Recipe:
         base=stages.final.root_base if stages.final else "",
         ports=tuple(dict.fromkeys(port for port in ports if _PORT.fullmatch(port))),
         program=started[0].rsplit("/", 1)[-1],
+        compiles=bool(compiling) or not stages.all or any(map(_may_compile, stages.all)),
     )
+
+
+def _may_compile(stage: Stage) -> bool:
+    runs = (one for one in stage.instructions if one.name == "RUN")
+    return any(one.heredocs or _COMPILING.search(one.source) for one in runs)

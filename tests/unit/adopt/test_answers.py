@@ -188,6 +188,61 @@ def test_a_pipeline_that_would_pass_by_the_dockerfile_is_told_of(tmp_path: Path)
     assert ".gitlab-ci.yml builds without Docker" in said
 
 
+PREBUILT = 'FROM {base}\nCOPY serve /usr/bin/serve\nEXPOSE 9000\nENTRYPOINT ["/usr/bin/serve"]\n'
+
+
+@pytest.mark.parametrize(
+    ("base", "answer"),
+    [
+        ("scratch", "scratch"),
+        ("gcr.io/distroless/static", "distroless"),
+        ("gcr.io/distroless/static:nonroot", "gcr.io/distroless/static:nonroot"),
+        ("alpine:3.22", "alpine:3.22"),
+        (f"alpine@sha256:{'0' * 64}", f"alpine@sha256:{'0' * 64}"),
+        ("alpine", "scratch"),
+        ("alpine:latest", "scratch"),
+        ("localhost:5000/base", "scratch"),
+        ("base-${ARCH}:1", "scratch"),
+    ],
+)
+def test_a_dockerfile_that_compiles_nothing_is_none_to_build_by(
+    tmp_path: Path, base: str, answer: str
+) -> None:
+    """It copies what goreleaser left: Go builds the program, upon its base where that has a version."""
+    recipe = dockerfile.read(PREBUILT.format(base=base))
+    tree = {"cmd/serve/main.go": MAIN, "cmd/other/main.go": MAIN}
+    found = answers(tmp_path, tree, recipe=recipe)
+    assert (found["base"], found["_shape"]["engine"]) == (answer, "go")
+    assert (found["_shape"]["packages"], found["_shape"]["ports"]) == (["./cmd/serve=/hello"], ["9000"])
+    said = "\n".join(derive(look(tmp_path), ORIGIN, recipe, "1.27.3", Wishes()).notes)
+    assert "compiles nothing" in said
+    assert (f"ends in {base}" in said) == (answer == "scratch")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN go build -o /serve .",
+        "RUN apk add make && make install",
+        "RUN ./build.sh",
+        "RUN <<EOF\nanything\nEOF",
+        "FROM golang:1.27",
+    ],
+)
+def test_a_dockerfile_that_may_compile_is_taken_at_its_word(line: str) -> None:
+    """Whatever could build the program counts as if it did."""
+    assert dockerfile.read(f"FROM alpine:3.22\n{line}\n").compiles
+    assert not dockerfile.read("FROM alpine:3.22\nRUN apk add ca-certificates\nCOPY x /x\n").compiles
+
+
+def test_several_programs_beside_a_dockerfile_that_compiles_nothing(tmp_path: Path) -> None:
+    """Where it starts none of them, each is an image as if there were no Dockerfile."""
+    recipe = dockerfile.read("FROM scratch\nCOPY x /x\n")
+    found = answers(tmp_path, {"cmd/a/main.go": MAIN, "cmd/b/main.go": MAIN}, recipe=recipe)
+    assert [one["name"] for one in found["_shape"]["images"]] == ["a", "b"]
+    assert found["_shape"]["packages"] == []
+
+
 def test_a_module_from_outside_is_built_without_docker(tmp_path: Path) -> None:
     """A Dockerfile's build sees one folder: what go.mod takes from beside it means the go engine."""
     tree = {"go.mod": MOD + "replace example.com/lib => ../lib\n", "main.go": MAIN}
