@@ -223,10 +223,12 @@ def _spec(program: Program, name: str) -> str:
 def _images(chosen: list[Program], image: str, project: str) -> list[dict[str, Any]]:
     """An image for each program; those that do not carry the project's name get it in front."""
     found = []
+    # The images of a project at GitLab lie below the project's own.
+    sign = "/" if image.startswith("registry.gitlab.com/") else "-"
     for program in chosen:
         binary = naming.binary(program.import_path)
         name = naming.name_of(binary)
-        last = "" if name == project else f"-{name.removeprefix(f'{project}-')}"
+        last = "" if name == project else f"{sign}{name.removeprefix(f'{project}-')}"
         found.append(
             {
                 "name": name,

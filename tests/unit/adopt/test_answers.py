@@ -91,6 +91,16 @@ def test_several_programs_are_several_images(tmp_path: Path) -> None:
     assert images["job"]["binary"] == "Job"
 
 
+def test_several_images_at_gitlab_lie_below_the_project(tmp_path: Path) -> None:
+    """GitLab's registry takes images of a project below its own path alone."""
+    tree = {"cmd/hello/main.go": MAIN, "cmd/hello-job/main.go": MAIN}
+    found = answers(tmp_path, tree, Facts(source="https://gitlab.com/acme/hello"))
+    assert {one["repository"] for one in found["_shape"]["images"]} == {
+        "registry.gitlab.com/acme/hello",
+        "registry.gitlab.com/acme/hello/job",
+    }
+
+
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     """Programs for the repository's own use are left out with a note; --package chooses freely."""
     tree = {"cmd/a/main.go": MAIN, "internal/gen/main.go": MAIN, "examples/x/main.go": MAIN}
