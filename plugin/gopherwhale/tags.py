@@ -20,6 +20,7 @@ LOCAL_TAG: Final = "dev"
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _NUMBER: Final = r"(0|[1-9][0-9]{0,17})"
 _VERSION = re.compile(rf"v{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-([0-9A-Za-z.-]{{1,128}}))?(?:\+[0-9A-Za-z.-]+)?")
+_ALMOST_A_VERSION = re.compile(r"[vV]?\d[\w.+-]*")
 _RESERVED_TAG = re.compile(rf"latest|{LOCAL_TAG}|sha-.*|v?\d[\d.]*([-+].*)?")
 _MAX_TAG: Final = 128
 
@@ -69,6 +70,13 @@ def automatic_tags(revision: Revision | None, default_branch: str) -> tuple[str,
     if not tags:
         tags.append(f"sha-{revision.short}")
     return tuple(dict.fromkeys(tags))
+
+
+def no_version(revision: Revision) -> str:
+    """A tag of the commit that looks like a version and is none, so that the commit has none; else empty."""
+    if any(map(_parse_version, revision.tags)):
+        return ""
+    return next((tag for tag in revision.tags if _ALMOST_A_VERSION.fullmatch(tag)), "")
 
 
 def slug(branch: str) -> str:

@@ -25,6 +25,7 @@ from gopherwhale.errors import (
     VerificationError,
 )
 from gopherwhale.tasks import namespace
+from tests.unit.adopt.repositories import MAIN, commit, git, write
 
 NAMES = [f"docker.{command.name}" for command in COMMANDS]
 TASKS = "from gopherwhale.tasks import namespace\n\nns = namespace()\n"
@@ -432,3 +433,13 @@ def test_a_version_that_yaml_made_a_number_is_refused(repository: Path) -> None:
     assert done.returncode == 2
     assert "invoke's configuration: build_args" in done.stderr
     assert "quotes" in done.stderr
+
+
+def test_a_git_tag_that_is_nearly_a_version_is_told_of(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`v1.2` makes a workflow run and gives the image no tag, which nobody would find out in its log."""
+    commit(write(repository, {"main.go": MAIN}))
+    git(repository, "tag", "v1.2")
+    assert call("docker.plan", "--engine", "go") == 0
+    assert "the git tag v1.2 gives no tag: a version is written as v1.2.3\n" in capsys.readouterr().err

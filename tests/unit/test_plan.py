@@ -37,6 +37,23 @@ def made(revision: Revision | None = REVISION, **flags: Any) -> plan.ImagePlan:
 
 
 @pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((), ""),
+        (("v1.2",), "v1.2"),
+        (("1.2.3",), "1.2.3"),
+        (("V2.0.0",), "V2.0.0"),
+        (("v01.2.3",), "v01.2.3"),
+        (("v1", "v1.2.3"), ""),
+        (("nightly", "cmd/x/v1.2.3"), ""),
+    ],
+)
+def test_a_tag_that_is_nearly_a_version_is_named(given: tuple[str, ...], told: str) -> None:
+    """Where it gives the image no tag: a word, or one beside a sound version, is what somebody meant."""
+    assert tags.no_version(at(*given)) == told
+
+
+@pytest.mark.parametrize(
     ("revision", "expected"),
     [
         (REVISION, ["latest", "sha-0123456789ab"]),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gopherwhale.access import Access
-from gopherwhale.console import Console
+from gopherwhale.console import Console, printable
 from gopherwhale.errors import UsageError
 from gopherwhale.roots import PREFIX, find_root
 
@@ -101,12 +101,14 @@ def resolve(
     Raises:
         UsageError: A setting, a name or the tree cannot be used.
     """
-    from gopherwhale import git, plan  # noqa: PLC0415 -- a plan knows settings, which cost msgspec's import
+    from gopherwhale import git, plan, tags  # noqa: PLC0415 -- a plan knows settings, which cost msgspec's import
 
     root = find_root(request.start)
     resolved = _load(root, request)
     revision = git.read(root, request.environment, ignore=resolved.dist, meanwhile=lambda: prepare(resolved))
     if revision and built_dirty is not None:
         revision = replace(revision, dirty=("what was built elsewhere",) if built_dirty else ())
+    if revision and (tag := tags.no_version(revision)):
+        request.console.say(f"the git tag {printable(tag)} gives no tag: a version is written as v1.2.3")
     date = plan.source_date_of(revision, request.environment, time.time)
     return resolved, plan.make(resolved, revision, source_date=date, only=request.images)

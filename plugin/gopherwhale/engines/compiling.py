@@ -19,6 +19,12 @@ from gopherwhale.errors import BuildError
 _MAX_LINES: Final = 60
 _MAX_LINE: Final = 2000
 _GRACE: Final = 5
+# By what stands in cmd/go's messages.
+_ADVICE: Final[Mapping[str, str]] = {
+    "build constraints exclude all Go files": "they need cgo, without which images are built, or build tags:"
+    " build_tags in the table [go]",
+    "GOTOOLCHAIN=local": "install that release of Go, or let it be fetched: GOTOOLCHAIN=auto",
+}
 
 
 class Stopped(Exception):  # noqa: N818 -- it is no error of this command's: another one failed
@@ -88,7 +94,8 @@ class Group:
                 hint="raise the setting `timeout`",
             )
         if code:
-            raise BuildError(f"go build failed for {job.name}: {_cause(lines, code)}")
+            cause = _cause(lines, code)
+            raise BuildError(f"go build failed for {job.name}: {cause}", hint=_advice(cause))
 
     def stop(self) -> None:
         """End every command and let no further one start."""
@@ -145,4 +152,11 @@ def _end(process: subprocess.Popen[str]) -> None:
 def _cause(lines: Sequence[str], code: int) -> str:
     """The first line that is a message and not a heading such as `# example.com/hello`."""
     said = [line.strip() for line in lines if line.strip() and not line.startswith(("#", "go: downloading"))]
-    return said[0] if said else f"exit code {code}"
+    # What mends it, or what git said, stands in the next line.
+    parts = said[:2] if said and said[0].endswith(":") else said[:1]
+    return " ".join(parts) if parts else f"exit code {code}"
+
+
+def _advice(cause: str) -> str:
+    """What to do about a message of Go's that does not say so itself; empty for all others."""
+    return next((advice for words, advice in _ADVICE.items() if words in cause), "")

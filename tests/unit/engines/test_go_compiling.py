@@ -35,6 +35,31 @@ def test_a_failure_names_the_platform_and_the_first_message(tmp_path: Path) -> N
     assert len(said) == 3
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "main.go:3:8: missing go.sum entry; to add:|\tgo mod download x",
+            "entry; to add: go mod download x",
+        ),
+        ("package x: build constraints exclude all Go files in /x", "in /x\n  they need cgo"),
+        (
+            "go: go.mod requires go >= 1.99 (running go 1.27.3; GOTOOLCHAIN=local)",
+            ")\n  install that release",
+        ),
+        ("./a.go:1:1: x|./b.go:2:2: y", ": ./a.go:1:1: x"),
+        ("it ends with a colon:", "it ends with a colon:"),
+    ],
+)
+def test_what_mends_it_is_told(tmp_path: Path, said: str, told: str) -> None:
+    """Where Go's first line goes on in the next, both are the cause; what Go only states gets a hint."""
+    lines = "; ".join(f"printf '%s\\n' '{line}'" for line in said.split("|"))
+    with pytest.raises(BuildError) as caught:
+        Group(print, 60).run(job(tmp_path, f"{lines}; exit 1"))
+    assert told in str(caught.value)
+    assert "b.go" not in str(caught.value)
+
+
 def test_a_silent_failure_gives_its_code(tmp_path: Path) -> None:
     """Where a command says nothing, its exit code is the cause."""
     with pytest.raises(BuildError, match="exit code 7"):
