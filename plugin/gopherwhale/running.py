@@ -30,23 +30,8 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
     Returns:
         The exit code: of the error's class, or the command's own.
     """
-    from gopherwhale.app.request import Request  # noqa: PLC0415, TID251 -- for the front ends
-
-    given = {flag: flags.get(flag.identifier) for flag in command.flags}
     try:
-        request = Request(
-            start=Path.cwd(),
-            environment=dict(os.environ),
-            configuration=configuration(),
-            # A switch that was not given says nothing: a file or the environment may still turn it on.
-            flags={flag.setting: value or None for flag, value in given.items() if flag.setting},
-            images=tuple(flags.get("image") or ()),
-            reports=tuple(flags.get("report") or ()),
-            console=_console(command, flags.get("format") or ""),
-        )
-        own = {name: value for name in command.own if (value := flags.get(name))}
-        module, _, function = command.function.partition(":")
-        return int(getattr(import_module(f"gopherwhale.app.{module}"), function)(request, **own))
+        return _do(command, flags, configuration)
     except GopherwhaleError as error:
         sys.stderr.write(f"gopherwhale: {error}\n")
         return int(error.exit_code)
@@ -62,6 +47,25 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
         # What is written is whole, and a push keeps notes of what it has sent.
         sys.stderr.write(f"gopherwhale: {command.name} was interrupted; the same again does what is left\n")
         return ExitCode.INTERRUPTED
+
+
+def _do(command: Command, flags: Mapping[str, Any], configuration: Callable[[], Mapping[str, Any]]) -> int:
+    from gopherwhale.app.request import Request  # noqa: PLC0415, TID251 -- for the front ends
+
+    given = {flag: flags.get(flag.identifier) for flag in command.flags}
+    request = Request(
+        start=Path.cwd(),
+        environment=dict(os.environ),
+        configuration=configuration(),
+        # A switch that was not given says nothing: a file or the environment may still turn it on.
+        flags={flag.setting: value or None for flag, value in given.items() if flag.setting},
+        images=tuple(flags.get("image") or ()),
+        reports=tuple(flags.get("report") or ()),
+        console=_console(command, flags.get("format") or ""),
+    )
+    own = {name: value for name in command.own if (value := flags.get(name))}
+    module, _, function = command.function.partition(":")
+    return int(getattr(import_module(f"gopherwhale.app.{module}"), function)(request, **own))
 
 
 def _console(command: Command, form: str) -> Console:

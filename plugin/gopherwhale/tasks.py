@@ -16,9 +16,11 @@ from typing import Any, Final, cast
 from invoke import Argument, Collection, Config, Context, Exit, Task
 
 from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS
+from gopherwhale.errors import UsageError
 from gopherwhale.flags import Command, Flag
 from gopherwhale.running import run
 
+_MAX_TOLD: Final = 300
 _DEFAULTS: Final[Mapping[str, Any]] = {"text": "", "list": None, "words": None, "switch": False}
 
 
@@ -84,7 +86,7 @@ def docker_collection() -> Collection:
 
 
 def repository_tasks() -> list[CommandTask]:
-    """The tasks `init` and `update`, which bring the template's files into a repository."""
+    """The tasks `new`, `init` and `update`, which bring the template's files into a repository."""
     return [_task(command) for command in REPOSITORY_COMMANDS]
 
 
@@ -132,9 +134,21 @@ def configuration_of(folder: Path) -> Mapping[str, Any]:
 
     Args:
         folder: The repository's, where `invoke.yaml` may stand; the user's and the system's are read too.
+
+    Raises:
+        UsageError: One of them is not sound.
     """
-    config = Config(project_location=folder)
-    config.load_project()
+    try:
+        config = Config(project_location=folder)
+        config.load_project()
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- YAML, JSON or Python of the user's, each with errors of its own
+        told = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_TOLD]
+        raise UsageError(
+            f"invoke's configuration cannot be read: {told}",
+            hint=f"look at invoke.yaml, .json or .py in {folder}, at .invoke in your home, at /etc/invoke",
+        ) from None
     return _own_part(config)
 
 

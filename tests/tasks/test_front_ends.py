@@ -24,7 +24,7 @@ from gopherwhale.errors import (
     UsageError,
     VerificationError,
 )
-from gopherwhale.tasks import namespace
+from gopherwhale.tasks import configuration_of, namespace
 from tests.unit.adopt.repositories import MAIN, commit, git, write
 
 NAMES = [f"docker.{command.name}" for command in COMMANDS]
@@ -424,6 +424,23 @@ def test_invokes_configuration_is_read(repository: Path, front_end: str) -> None
         front_end, "docker.plan", "--format", "json", environment={"GOPHERWHALE_PLATFORMS": "linux/amd64"}
     )
     assert json.loads(again.stdout)["images"][0]["platforms"] == ["linux/amd64"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("invoke.yaml", "gopherwhale: [1"),
+        ("invoke.yaml", "- a list"),
+        ("invoke.yaml", "!!python/object:os.system x"),
+        ("invoke.json", "{"),
+        ("invoke.py", "x = ("),
+    ],
+)
+def test_a_configuration_of_invoke_that_is_not_sound_is_told(repository: Path, name: str, text: str) -> None:
+    """It is a user's mistake, in whichever of its languages: no traceback."""
+    (repository / name).write_text(text)
+    with pytest.raises(UsageError, match=r"invoke's configuration cannot be read: \w+"):
+        configuration_of(repository)
 
 
 def test_a_version_that_yaml_made_a_number_is_refused(repository: Path) -> None:

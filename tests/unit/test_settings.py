@@ -248,7 +248,8 @@ def test_lists_and_tables_can_be_given_as_text(tmp_path: Path) -> None:
 
 def test_variables_of_our_own_tests_are_no_settings(tmp_path: Path) -> None:
     """GOPHERWHALE_REQUIRE_ENGINE steers the tests of this project alone."""
-    load(tmp_path, environment={"GOPHERWHALE_REQUIRE_ENGINE": "1", "GOPHERWHALE_DIST": ""})
+    settings = load(tmp_path, environment={"GOPHERWHALE_REQUIRE_ENGINE": "1", "GOPHERWHALE_DIST": ""})
+    assert settings == load(tmp_path)
 
 
 def test_the_root_is_where_the_settings_or_go_mod_are(tmp_path: Path) -> None:

@@ -34,8 +34,6 @@ SHAPE: Final = "_shape"
 _YES_OR_NO: Final = frozenset({"1", "true", "t", "yes", "y", "on", "0", "false", "f", "no", "n", "off"})
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
-Files = Mapping[str, bytes]
-
 
 def bundled() -> Path:
     """The folder of the template that this package carries."""

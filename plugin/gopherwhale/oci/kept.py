@@ -14,10 +14,9 @@ from types import TracebackType
 from typing import IO, Final, Self
 
 from gopherwhale.files import PARTIAL, replacing
-from gopherwhale.oci.documents import MAX_DOCUMENT, OCI_INDEX, OCI_MANIFEST, Descriptor
+from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor, own_type
 from gopherwhale.oci.layout import blob_path
 from gopherwhale.oci.source import ImageSource, check_blob, copy_blob
-from gopherwhale.oci.strict_json import load_json, text
 
 # Who has not built on a base for so long fetches it again.
 _MAX_AGE: Final = 30 * 86400
@@ -71,9 +70,7 @@ class KeptSource:
         """The image's root; a pinned one that is kept is asked of nobody."""
         if self._digest and (path := blob_path(self._folder, self._digest)).is_file():
             with path.open("rb") as stream:
-                document = load_json(stream.read(MAX_DOCUMENT + 1), f"{self.name}: {self._digest}")
-            default = OCI_INDEX if "manifests" in document else OCI_MANIFEST
-            media_type = text(document, "mediaType", self.name) or default
+                media_type = own_type(stream.read(MAX_DOCUMENT + 1), f"{self.name}: {self._digest}")
             return Descriptor(media_type=media_type, digest=self._digest, size=path.stat().st_size)
         return self._source().root
 

@@ -104,11 +104,6 @@ class BinaryFacts:
         return self.settings.get("vcs.revision", "")
 
     @property
-    def revision_time(self) -> str:
-        """That commit's time, by RFC 3339, or empty."""
-        return self.settings.get("vcs.time", "")
-
-    @property
     def modified(self) -> bool | None:
         """Whether the working tree differed from that commit; None where nothing tells."""
         return {"true": True, "false": False}.get(self.settings.get("vcs.modified", ""))
