@@ -150,7 +150,9 @@ def writing(path: Path) -> Iterator[LayoutWriter]:
                 if not existed and not (path / "index.json").exists():
                     shutil.rmtree(path, ignore_errors=True)
     except OSError as error:
-        raise UsageError(f"cannot write the image layout {path}: {error.strerror or error}") from error
+        # What was to be put into it may be what cannot be read.
+        where = f"{error.filename}: " if error.filename else ""
+        raise UsageError(f"cannot write the image layout {path}: {where}{error.strerror or error}") from error
 
 
 @contextlib.contextmanager

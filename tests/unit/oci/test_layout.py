@@ -112,6 +112,12 @@ def test_a_failed_first_write_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "image").exists()
 
 
+def test_what_cannot_be_read_into_a_layout_is_named(tmp_path: Path) -> None:
+    """Of a build that fails the user learns which file it was."""
+    with pytest.raises(UsageError, match=r"image: .*gone: No such file"), writing(tmp_path / "image"):
+        (tmp_path / "gone").read_bytes()
+
+
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     """A layout is not written over a user's files."""
     (tmp_path / "precious").write_text("x")
