@@ -15,10 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS
+from gopherwhale.commands import COMMANDS
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.flags import Flag
 from gopherwhale.guesses import closest
+from gopherwhale.repository_commands import REPOSITORY_COMMANDS
 from gopherwhale.roots import find_root
 from gopherwhale.running import run
 

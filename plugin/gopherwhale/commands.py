@@ -1,4 +1,4 @@
-"""The commands and their flags, as data that every front end reads: invoke's tasks and nox's sessions.
+"""The commands of images and their flags, as data that every front end reads: invoke's tasks, nox's sessions.
 
 A leaf that imports nothing but its own types, so that `invoke --list` and `nox -l` stay light.
 """
@@ -12,7 +12,7 @@ from gopherwhale.flags import Command, Flag
 _IMAGE: Final = Flag(
     name="image", kind="list", help="an image of this repository by name (repeatable; else all)"
 )
-_FORMAT: Final = Flag(
+FORMAT: Final = Flag(
     name="format", kind="text", help="table (the default) or json", choices=("table", "json")
 )
 _FORMATS: Final = Flag(
@@ -53,7 +53,7 @@ _BUILD: Final = (
         help="refuse a base image that no digest pins",
         setting="locked",
     ),
-    _FORMAT,
+    FORMAT,
 )
 
 _TAG_RULES: Final = (
@@ -114,7 +114,7 @@ COMMANDS: Final = (
         name="pin",
         summary="Pin base images: write the digests they have now.",
         function="pinning:pin",
-        flags=(_INSECURE, _FORMAT),
+        flags=(_INSECURE, FORMAT),
     ),
     Command(
         name="lint",
@@ -181,7 +181,7 @@ COMMANDS: Final = (
             *_TARGET,
             _INSECURE,
             *_TAGGING,
-            _FORMAT,
+            FORMAT,
         ),
         own=("receipt",),
     ),
@@ -203,7 +203,7 @@ COMMANDS: Final = (
             Flag(name="referrers", kind="switch", help="copy what refers to it too: signatures, SBOMs"),
             _INSECURE,
             *_TAG_RULES,
-            _FORMAT,
+            FORMAT,
         ),
         own=("place", "expect", "referrers"),
     ),
@@ -215,7 +215,7 @@ COMMANDS: Final = (
             Flag(name="repository", kind="words", help="registry/name (else those of our images)"),
             _IMAGE,
             _INSECURE,
-            _FORMAT,
+            FORMAT,
         ),
         own=("repository",),
     ),
@@ -231,66 +231,8 @@ COMMANDS: Final = (
                 help="whose password standard input holds (else GOPHERWHALE_REGISTRY, _USERNAME, _PASSWORD)",
             ),
             _IMAGE,
-            _FORMAT,
+            FORMAT,
         ),
         own=("registry", "username"),
-    ),
-)
-
-_WRITING: Final = (
-    Flag(name="dry-run", kind="switch", help="show what would be written, and write nothing"),
-    Flag(name="yes", kind="switch", help="write without asking"),
-    _FORMAT,
-)
-_TEMPLATE: Final = Flag(
-    name="template", kind="text", help="another template: a folder, a wheel or a git address"
-)
-_ANSWER: Final = Flag(
-    name="answer", kind="list", help="QUESTION=ANSWER for the template, as builder=debian (repeatable)"
-)
-
-# What brings files into a repository, at the console script's top and as invoke's collection `template`.
-REPOSITORY_COMMANDS: Final = (
-    Command(
-        name="new",
-        summary="Make a new Go repository from the template.",
-        function="making:new",
-        flags=(
-            _ANSWER,
-            _TEMPLATE,
-            Flag(name="no-input", kind="switch", help="ask nothing, and take what the questions propose"),
-            _FORMAT,
-        ),
-        own=("answer", "template", "no_input"),
-    ),
-    Command(
-        name="init",
-        summary="Give a Go repository that exists what it lacks.",
-        function="adopting:init",
-        flags=(
-            Flag(name="repository", kind="text", help="registry/name that the image goes to"),
-            Flag(name="package", kind="list", help="a main package to ship, as ./cmd/serve (repeatable)"),
-            _ANSWER,
-            _TEMPLATE,
-            Flag(name="overwrite", kind="list", help="a file to replace by the template's (repeatable)"),
-            Flag(name="force", kind="switch", help="replace every file that the template has"),
-            *_WRITING,
-        ),
-        own=("repository", "package", "answer", "template", "overwrite", "force", "dry_run", "yes"),
-    ),
-    Command(
-        name="update",
-        summary="Merge a newer template into a repository.",
-        function="updating:update",
-        flags=(
-            _TEMPLATE,
-            Flag(
-                name="old", kind="text", help="the template it was made from, if git has not kept its files"
-            ),
-            _ANSWER,
-            Flag(name="allow-dirty", kind="switch", help="merge into uncommitted changes"),
-            *_WRITING,
-        ),
-        own=("template", "old", "answer", "allow_dirty", "dry_run", "yes"),
     ),
 )

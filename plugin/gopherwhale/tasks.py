@@ -15,9 +15,10 @@ from typing import Any, Final, cast
 
 from invoke import Argument, Collection, Config, Context, Exit, Task
 
-from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS
+from gopherwhale.commands import COMMANDS
 from gopherwhale.errors import UsageError
 from gopherwhale.flags import Command, Flag
+from gopherwhale.repository_commands import REPOSITORY_COMMANDS
 from gopherwhale.running import run
 
 _MAX_TOLD: Final = 300

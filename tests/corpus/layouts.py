@@ -13,8 +13,9 @@ import pytest
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.archive import write_archive
-from gopherwhale.oci.documents import MAX_DOCUMENT, Manifest, parse_index
+from gopherwhale.oci.documents import MAX_DOCUMENT, Manifest
 from gopherwhale.oci.layout import REF_NAME, Layout, blob_path, walk
+from gopherwhale.oci.parsing import parse_index
 from gopherwhale.oci.source import ImageSource, check_blob, read_document
 from gopherwhale.oci.tar_file import TarFile
 from gopherwhale.oci.tar_source import open_docker_archive

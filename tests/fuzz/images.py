@@ -15,9 +15,10 @@ import zstandard
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.archive import write_archive
-from gopherwhale.oci.documents import encode, parse_config, parse_index, parse_manifest
+from gopherwhale.oci.documents import encode
 from gopherwhale.oci.layers import decompress
 from gopherwhale.oci.layout import Layout
+from gopherwhale.oci.parsing import parse_config, parse_index, parse_manifest
 from gopherwhale.oci.tar import TarReader
 from gopherwhale.oci.tar_header import TarError
 from gopherwhale.oci.tar_source import open_archive

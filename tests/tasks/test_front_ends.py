@@ -15,7 +15,7 @@ from invoke import Program
 from gopherwhale.__main__ import main
 from gopherwhale.app import building, pushing, verifying
 from gopherwhale.app.request import Request
-from gopherwhale.commands import COMMANDS, REPOSITORY_COMMANDS
+from gopherwhale.commands import COMMANDS
 from gopherwhale.errors import (
     AuthenticationError,
     BuildError,
@@ -24,6 +24,7 @@ from gopherwhale.errors import (
     UsageError,
     VerificationError,
 )
+from gopherwhale.repository_commands import REPOSITORY_COMMANDS
 from gopherwhale.tasks import configuration_of, namespace
 from tests.unit.adopt.repositories import MAIN, commit, git, write
 

@@ -9,8 +9,10 @@ from typing import Final
 from gopherwhale.dockerfile.stages import SCRATCH, Stage, sources
 from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.dockerfile.variables import expand
+from gopherwhale.lint.builds import GoBuild
 from gopherwhale.lint.findings import Edit, Finding, finding
-from gopherwhale.lint.view import GoBuild, Script, View, scripts
+from gopherwhale.lint.scripts import Script, scripts
+from gopherwhale.lint.view import View
 from gopherwhale.verify.codes import Severity
 
 ARCHITECTURES: Final = (

@@ -10,8 +10,10 @@ from typing import Any, Final
 from gopherwhale.dockerfile.stages import SCRATCH, Stage
 from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.dockerfile.variables import PLATFORM_ARGS, expand, uses
+from gopherwhale.lint.builds import GoBuild, Setting
 from gopherwhale.lint.findings import Edit, Finding, finding
-from gopherwhale.lint.view import GoBuild, Setting, View, scripts_of
+from gopherwhale.lint.scripts import scripts_of
+from gopherwhale.lint.view import View
 from gopherwhale.verify.codes import Severity
 
 _TARGET: Final = "GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} "

@@ -10,7 +10,8 @@ from gopherwhale.dockerfile.stages import Stage, Variable
 from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.dockerfile.variables import PLATFORM_ARGS, Use, uses
 from gopherwhale.lint.findings import Edit, Finding, finding
-from gopherwhale.lint.view import View, scripts_of
+from gopherwhale.lint.scripts import scripts_of
+from gopherwhale.lint.view import View
 from gopherwhale.verify.codes import Severity
 
 # A child's build runs an ONBUILD, a container runs the other three: none reads the stage's arguments.

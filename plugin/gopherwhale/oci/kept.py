@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import IO, Final, Self
 
 from gopherwhale.files import PARTIAL, replacing
-from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor, own_type
+from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor
 from gopherwhale.oci.layout import blob_path
+from gopherwhale.oci.parsing import own_type
 from gopherwhale.oci.source import ImageSource, check_blob, copy_blob
 
 # Who has not built on a base for so long fetches it again.

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from gopherwhale.errors import LayoutError
-from gopherwhale.oci.documents import INDEX_TYPES, MAX_DOCUMENT, Descriptor, Index, Manifest, parse_index
+from gopherwhale.oci.documents import INDEX_TYPES, MAX_DOCUMENT, Descriptor, Index, Manifest
+from gopherwhale.oci.parsing import parse_index
 from gopherwhale.oci.source import ImageSource, check_blob, read_index, read_manifest, refuse_other
 from gopherwhale.oci.strict_json import load_json
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from gopherwhale.errors import LayoutError, RegistryError
-from gopherwhale.oci.documents import OCI_INDEX, Descriptor, Index, encode, parse_index
+from gopherwhale.oci.documents import OCI_INDEX, Descriptor, Index, encode
 from gopherwhale.oci.listing import gathered
+from gopherwhale.oci.parsing import parse_index
 from gopherwhale.oci.session import Session
 from gopherwhale.references import Reference
 

@@ -12,7 +12,8 @@ from typing import IO, Final, Self, cast
 
 from gopherwhale.access import Access
 from gopherwhale.errors import LayoutError, RegistryError
-from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, digest_of, own_type
+from gopherwhale.oci.documents import INDEX_TYPES, MANIFEST_TYPES, Descriptor, digest_of
+from gopherwhale.oci.parsing import own_type
 from gopherwhale.oci.reading import BlobReader, read_whole
 from gopherwhale.oci.session import (
     ACCEPTED,

@@ -9,17 +9,8 @@ from pathlib import Path
 from typing import IO, Final, Protocol
 
 from gopherwhale.errors import LayoutError, UsageError
-from gopherwhale.oci.documents import (
-    INDEX_TYPES,
-    MAX_DOCUMENT,
-    Descriptor,
-    ImageConfig,
-    Index,
-    Manifest,
-    parse_config,
-    parse_index,
-    parse_manifest,
-)
+from gopherwhale.oci.documents import INDEX_TYPES, MAX_DOCUMENT, Descriptor, ImageConfig, Index, Manifest
+from gopherwhale.oci.parsing import parse_config, parse_index, parse_manifest
 
 CHUNK: Final = 1024 * 1024
 # What is hashed at a time: several blobs are at once, each in memory that is new to its thread.

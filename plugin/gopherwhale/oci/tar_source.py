@@ -29,10 +29,9 @@ from gopherwhale.oci.documents import (
     Index,
     digest_of,
     encode,
-    parse_config,
-    parse_index,
 )
 from gopherwhale.oci.layout import IMAGE_NAME, VERSION, blob_path, choose_root
+from gopherwhale.oci.parsing import parse_config, parse_index
 from gopherwhale.oci.source import check_blob, read_index, read_manifest
 from gopherwhale.oci.tar_file import TarFile
 from gopherwhale.references import is_digest

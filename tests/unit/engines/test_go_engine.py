@@ -16,9 +16,10 @@ from gopherwhale import engines
 from gopherwhale import plan as planning
 from gopherwhale.engines.go import GoEngine
 from gopherwhale.errors import BuildError, MissingToolError, UsageError
-from gopherwhale.oci.documents import Index, Manifest, parse_config
+from gopherwhale.oci.documents import Index, Manifest
 from gopherwhale.oci.layout import Layout, blob_path, walk
 from gopherwhale.oci.layout_writer import writing
+from gopherwhale.oci.parsing import parse_config
 from gopherwhale.oci.source import ImageSource
 from gopherwhale.pipeline import Built, cross_build
 from gopherwhale.references import Reference

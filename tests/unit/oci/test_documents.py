@@ -18,11 +18,8 @@ from gopherwhale.oci.documents import (
     OCI_LAYER,
     OCI_MANIFEST,
     encode,
-    parse_config,
-    parse_descriptor,
-    parse_index,
-    parse_manifest,
 )
+from gopherwhale.oci.parsing import parse_config, parse_descriptor, parse_index, parse_manifest
 from gopherwhale.platforms import parse
 
 DIGEST = "sha256:" + "a" * 64

@@ -16,8 +16,9 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from gopherwhale.errors import BuildError, GopherwhaleError
 from gopherwhale.oci.attest import IN_TOTO, PREDICATE_TYPE
-from gopherwhale.oci.documents import Index, Manifest, parse_config
+from gopherwhale.oci.documents import Index, Manifest
 from gopherwhale.oci.layout import walk
+from gopherwhale.oci.parsing import parse_config
 from gopherwhale.platforms import parse
 from gopherwhale.sbom import cyclonedx, spdx
 from gopherwhale.sbom.materials import Materials, Module, Program, read_go_version

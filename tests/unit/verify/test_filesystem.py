@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gopherwhale.errors import LayoutError
-from gopherwhale.oci.documents import ImageConfig, parse_config
+from gopherwhale.oci.documents import ImageConfig
+from gopherwhale.oci.parsing import parse_config
 from gopherwhale.verify.filesystem import NotRunnable
 from tests.unit.verify.layers import system_of, tar
 

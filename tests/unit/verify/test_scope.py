@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gopherwhale.dockerfile.shells import shell_command
-from gopherwhale.oci.documents import parse_config
+from gopherwhale.oci.parsing import parse_config
 from gopherwhale.platforms import parse
 from gopherwhale.verify import judge as judging
 from gopherwhale.verify.command_lines import env_program, first_program, launched, named

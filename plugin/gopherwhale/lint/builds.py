@@ -1,0 +1,101 @@
+"""Each `go build` of a Dockerfile, with the variables that are set for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gopherwhale.dockerfile.shell import Command, assignment
+from gopherwhale.dockerfile.stages import Stage
+from gopherwhale.dockerfile.words import Word
+from gopherwhale.lint.scripts import Script, scripts
+
+_GO = re.compile(r"(xx-)?go(1\.[0-9.]+)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """The value of a variable for a command: None where only the builder knows it."""
+
+    value: str | None
+    line: int
+    word: Word | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoBuild:
+    """One `go build` or `go install` of what the sources hold."""
+
+    stage: Stage
+    script: Script
+    command: Command
+    at: Word
+    arguments: list[str]
+    environment: Mapping[str, Setting]
+
+    @property
+    def by_xx(self) -> bool:
+        """Whether the helpers of tonistiigi/xx choose the platform: `--wrap` does so for all that follows."""
+        line = self.script.run.line
+        above = (one for stage in self.stage.chain for one in stage.instructions if one.line < line)
+        texts = (self.script.text, *(one.source for one in above if one.name == "RUN"))
+        return self.at.text.startswith("xx-") or any("xx-go --wrap" in text for text in texts)
+
+    @property
+    def line(self) -> int:
+        """Where it stands."""
+        return self.script.place(self.at.offset)[0]
+
+
+def builds_of(stage: Stage) -> Iterator[GoBuild]:
+    """Each build of the sources by Go in a stage, with the variables that are set for it."""
+    for script in scripts(stage):
+        environment = {
+            one.name: Setting(value=one.value, line=one.by.line)
+            for one in stage.variables
+            if one.by.line < script.run.line
+        }
+        for command in script.commands:
+            given = dict(_given(command, script))
+            rest = _program(command)
+            if not rest or not _GO.fullmatch(rest[0].text.rpartition("/")[2]):
+                lasts = not command.words or command.program == "export"
+                environment |= given if lasts else {}
+                continue
+            arguments = [word.text for word in rest[1:]]
+            if arguments[:2] == ["env", "-w"]:
+                environment |= dict(_pairs(rest, script))
+            elif arguments[:1] in (["build"], ["install"]) and not any("@" in word for word in arguments):
+                yield GoBuild(
+                    stage=stage,
+                    script=script,
+                    command=command,
+                    at=rest[0],
+                    arguments=arguments,
+                    environment={**environment, **given},
+                )
+
+
+def _program(command: Command) -> list[Word]:
+    """The words of a command behind `env` and its pairs."""
+    words = command.words
+    if command.program != "env":
+        return words
+    return next((words[at:] for at in range(1, len(words)) if not assignment(words[at])), [])
+
+
+def _given(command: Command, script: Script) -> Iterator[tuple[str, Setting]]:
+    """What a command sets: in front of it, by `env`, or for those behind it by `export`."""
+    yield from _settings(command.assignments, script)
+    if command.program in ("env", "export"):
+        yield from _pairs(command.words, script)
+
+
+def _pairs(words: list[Word], script: Script) -> Iterator[tuple[str, Setting]]:
+    yield from _settings([pair for word in words if (pair := assignment(word))], script)
+
+
+def _settings(pairs: list[tuple[str, Word]], script: Script) -> Iterator[tuple[str, Setting]]:
+    for name, word in pairs:
+        yield name, Setting(value=word.raw.strip("\"'"), line=script.place(word.offset)[0], word=word)

@@ -1,0 +1,109 @@
+"""What the RUNs of a Dockerfile give to a shell, command by command, each with its place."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from gopherwhale.dockerfile.shell import Command, commands
+from gopherwhale.dockerfile.shells import SHELLS, shell_command
+from gopherwhale.dockerfile.stages import Stage
+from gopherwhale.dockerfile.syntax import Instruction
+
+# What a script asks of the machine or of BuildKit to tell architectures apart by itself.
+_ASKS = re.compile(
+    r"\$\{?TARGET(ARCH|PLATFORM|VARIANT)|\buname\b|--print-arch|\bxx-info\b|\bgo env\b|\barch\)|`arch`"
+)
+_OPENING: Final = frozenset({"case", "if"})
+_CLOSING: Final = frozenset({"esac", "fi"})
+_KEYWORD = re.compile(rf"(?<![\w$.-])({'|'.join((*_OPENING, *_CLOSING))})(?![\w.-])")
+_TESTS: Final = frozenset({"[", "[[", "test"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """What a RUN gives to a shell.
+
+    Attributes:
+        text: Where the commands stand.
+        start: Where they begin in it.
+        run: The instruction.
+        line: The first line of a heredoc; 0 where `text` is the instruction's own; -1 for the JSON form.
+    """
+
+    text: str
+    start: int
+    run: Instruction
+    line: int
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """The line and column of an offset, as far as they can be told."""
+        if self.line == 0:
+            return self.run.place(offset)
+        before = self.text[:offset]
+        column = offset - (before.rfind("\n") + 1)
+        return (self.line + before.count("\n"), column) if self.line > 0 else (self.run.line, column)
+
+    @functools.cached_property
+    def commands(self) -> list[Command]:
+        """Its simple commands."""
+        return commands(self.text, self.start)
+
+    @functools.cached_property
+    def _asks(self) -> bool:
+        return _ASKS.search(self.text, self.start) is not None
+
+    @functools.cached_property
+    def _depths(self) -> list[tuple[int, int]]:
+        """Where a condition begins or ends, and how many are open from there on."""
+        depth, found = 0, []
+        for word in _KEYWORD.finditer(self.text, self.start):
+            depth += 1 if word[1] in _OPENING else -1
+            found.append((word.start(), depth))
+        return found
+
+    def chooses(self, command: Command) -> bool:
+        """Whether a command runs for some architectures alone, as far as that can be seen."""
+        if not self._asks:
+            return False
+        at = bisect.bisect_left(self._depths, (command.offset, 0)) - 1
+        number = bisect.bisect_left(self.commands, command.offset, key=lambda one: one.offset)
+        before = self.commands[number - 1].program if number else ""
+        return before in _TESTS or (at >= 0 and self._depths[at][1] > 0)
+
+
+def scripts(stage: Stage) -> Iterator[Script]:
+    """What the RUNs of a stage give to a shell; nothing where that is no POSIX shell."""
+    *below, own = reversed(list(stage.chain))
+    shells = [one for part in below for one in part.instructions if one.name == "SHELL"]
+    posix = _is_posix(shells[-1]) if shells else True
+    for one in own.instructions:
+        if one.name == "SHELL":
+            posix = _is_posix(one)
+        elif one.name == "RUN" and posix:
+            yield from scripts_of(one)
+
+
+def scripts_of(one: Instruction) -> Iterator[Script]:
+    """The scripts of one RUN: its own line, and heredocs that are scripts themselves."""
+    if one.json is not None:
+        yield Script(text=shell_command(one.json) or shlex.join(one.json), start=0, run=one, line=-1)
+        return
+    yield Script(text=one.source, start=one.text_start, run=one, line=0)
+    if one.text.startswith("<<"):
+        for heredoc in one.heredocs:
+            text = "\n".join(heredoc.lines)
+            if (
+                not text.startswith("#!")
+                or text.partition("\n")[0].rpartition("/")[2].split(" ")[-1] in SHELLS
+            ):
+                yield Script(text=text, start=0, run=one, line=heredoc.line)
+
+
+def _is_posix(shell: Instruction) -> bool:
+    return (shell.json or [""])[0].rpartition("/")[2] in SHELLS
