@@ -15,7 +15,7 @@ from gopherwhale.app import building, pushing
 from gopherwhale.app.linting import refuse_unless_clean
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.console import Console
-from gopherwhale.errors import VerificationError
+from gopherwhale.errors import MissingToolError, VerificationError
 from gopherwhale.oci.transport import Transport
 from tasks._lint_examples import GOOD
 from tests.tasks.test_front_ends import call, repository
@@ -161,6 +161,26 @@ def test_warnings_stop_no_build(project: Path) -> None:
     refuse_unless_clean(resolve(asked)[1].images, asked)
     assert isinstance(asked.console.err, io.StringIO)
     assert asked.console.err.getvalue() == "lint: Dockerfile: 1 warning; docker.lint shows them\n"
+
+
+class Waiting:
+    """Stands in for an engine whose compilers are at work."""
+
+    name = "go"
+
+    def build(self, *arguments: Any) -> None:
+        """Give the time in which others have something to do."""
+        arguments[-1]()
+        pytest.fail("the build went on")
+
+
+def test_an_image_that_cannot_be_loaded_is_not_built(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docker.build finds out while it compiles that there is no Docker, and leaves no layout."""
+    (project / "gopherwhale.toml").write_text('repository = "example.com/x"\n')
+    monkeypatch.setattr(engines, "choose", lambda *_: Waiting())
+    with pytest.raises(MissingToolError, match="cannot be loaded: there is no docker"):
+        building.build(request(project, PATH=str(project)))
+    assert not (project / "dist/.local/x-linux-amd64/index.json").exists()
 
 
 class Recorder:

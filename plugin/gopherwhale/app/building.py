@@ -41,7 +41,10 @@ def build(request: Request) -> ExitCode:
     console, documents, lines = request.console, [], []
     for image, engine in choose(made.images, made, request):
         local = image.for_local_use(_one_platform(request, image))
-        built = pipeline.cross_build(local, engine, console.say)
+        # Docker is asked while compilers are at work; where it does not answer, they need not go on.
+        built = pipeline.cross_build(
+            local, engine, console.say, lambda: engines.ask_docker(request.environment)
+        )
         gate.refuse_unless_verified([pipeline.verify(local, console.say)], request)
         names = _local_names(image, request)
         with tempfile.TemporaryDirectory(prefix="gopherwhale-") as folder:

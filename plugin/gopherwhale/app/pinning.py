@@ -64,7 +64,7 @@ def pin(request: Request) -> ExitCode:
     lines = [
         f"{one.file}: {one.place}: {one.now}{' (as before)' if one.was == one.now else ''}" for one in pins
     ]
-    text = "\n".join(lines) or "no base image is named in gopherwhale.toml or in a Dockerfile"
+    text = "\n".join(lines) or "nothing was pinned in gopherwhale.toml and in the Dockerfiles"
     request.console.show(text, {"schema": 1, "pins": [asdict(one) for one in pins]})
     return ExitCode.GOOD
 

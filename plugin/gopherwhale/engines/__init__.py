@@ -76,6 +76,23 @@ def describe(image: ImagePlan, environment: Mapping[str, str]) -> list[list[str]
     return BuildxEngine(environment).commands(image)
 
 
+def ask_docker(environment: Mapping[str, str]) -> None:
+    """Ask whether an image can be loaded, whichever engine makes it.
+
+    Raises:
+        MissingToolError: There is no Docker, or it does not answer.
+    """
+    from gopherwhale.engines.buildx import BuildxEngine  # noqa: PLC0415
+
+    try:
+        BuildxEngine(environment).ask()
+    except MissingToolError as error:
+        raise MissingToolError(
+            f"the image cannot be loaded: {error.problem}",
+            hint=f"{error.hint}; `docker.cross-build --docker-archive FILE` writes a file to load",
+        ) from None
+
+
 def load(archive: Path, environment: Mapping[str, str], timeout: int) -> None:
     """Load an archive into Docker's own image store, whichever engine made it.
 

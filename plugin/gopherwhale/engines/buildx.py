@@ -109,6 +109,16 @@ class BuildxEngine:
         lines = cast("Iterator[str]", client.buildx.build(**arguments(image, image.settings.builder)))
         return [["docker", *json.loads("".join(lines))]]
 
+    def ask(self) -> None:
+        """Ask whether Docker answers at all, with buildx or without.
+
+        Raises:
+            MissingToolError: There is no Docker, or no engine behind it.
+        """
+        # Another program of that name, as podman's, tells of itself in its own form.
+        with contextlib.suppress(ValueError):
+            self._answer()
+
     def load(self, archive: Path, timeout: int) -> None:
         """Load an archive into Docker's own image store.
 
@@ -193,12 +203,7 @@ class BuildxEngine:
 
     def _info(self) -> SystemInfo:
         """What Docker says of its engine and client; errors as of `check`."""
-        try:
-            info = self._client(_QUERY_TIMEOUT).system.info()
-        except DockerException as error:
-            raise MissingToolError(
-                f"Docker does not answer: {_reason(error)}", hint="start it, or set DOCKER_HOST"
-            ) from None
+        info = self._answer()
         if not info.server_version:
             raise MissingToolError(
                 "the Docker client has no engine behind it", hint="start Docker, or set DOCKER_HOST"
@@ -207,6 +212,14 @@ class BuildxEngine:
         if plugins is not None and not any(plugin.name == "buildx" for plugin in plugins):
             raise MissingToolError("Docker has no buildx", hint="install the docker-buildx plugin")
         return info
+
+    def _answer(self) -> SystemInfo:
+        try:
+            return self._client(_QUERY_TIMEOUT).system.info()
+        except DockerException as error:
+            raise MissingToolError(
+                f"Docker does not answer: {_reason(error)}", hint="start it, or set DOCKER_HOST"
+            ) from None
 
     def _builder(self, wanted: str, info: SystemInfo) -> str:
         """The builder to use: the one that is wanted, if it can export a layout."""

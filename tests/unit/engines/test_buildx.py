@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopherwhale import plan
+from gopherwhale import engines, plan
 from gopherwhale.engines.buildx import BuildxEngine
 from gopherwhale.errors import GopherwhaleError, MissingToolError, UsageError
 from gopherwhale.oci.layout_writer import writing
@@ -143,6 +143,29 @@ def test_an_engine_that_does_not_answer_is_named(tmp_path: Path, script: str, me
     """The client is there, and the daemon or buildx is not: it is said which."""
     with pytest.raises(MissingToolError, match=message):
         BuildxEngine(fake_docker(tmp_path, script)).check()
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (
+            'echo "Cannot connect to the Docker daemon" >&2; exit 1',
+            "Docker does not answer: .*Cannot connect",
+        ),
+        ("""echo '{"ServerVersion":"20.10.0"}'""", ""),
+        ("""echo '{"host":{"arch":"amd64"}}'""", ""),
+        ("echo whatever", ""),
+    ],
+)
+def test_whether_an_image_can_be_loaded_is_asked(tmp_path: Path, script: str, message: str) -> None:
+    """It takes an engine that answers, of any age and make; without one, the message says what works."""
+    environment = fake_docker(tmp_path, script)
+    if not message:
+        engines.ask_docker(environment)
+        return
+    with pytest.raises(MissingToolError, match=f"cannot be loaded: {message}") as caught:
+        engines.ask_docker(environment)
+    assert "docker.cross-build --docker-archive FILE" in caught.value.hint
 
 
 _OLD_STORE = r"""
