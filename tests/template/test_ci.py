@@ -166,6 +166,23 @@ def test_each_line_of_ours_says_what_its_event_needs(
         assert sent == []
 
 
+def test_a_weeks_rebuild_is_checked_with_the_go_it_is_built_with(baked: Baked) -> None:
+    """The release before it may have a known vulnerability, which is what the rebuild is for."""
+    folder, answers = baked
+    if answers["ci"] == "gitlab":
+        return
+    (setup,) = [
+        step["with"] for step in workflow(folder)["jobs"]["check"]["steps"] if "setup-go" in str(step)
+    ]
+    (version,) = re.findall(r"GO_VERSION=(\S+)", (folder / "Dockerfile").read_text())
+    minor = ".".join(version.split(".")[:2])
+    expected = {"go-version": version, "cache": False}
+    if answers["weekly"] == "yes":
+        expected |= {"go-version": f"${{{{ github.event_name == 'schedule' && '{minor}' || '{version}' }}}}"}
+        expected |= {"check-latest": True}
+    assert setup == expected
+
+
 def test_a_pipeline_pushes_no_merge_request(baked: Baked) -> None:
     """On GitLab it is the same: a job that pushes runs for a push alone, one that is weekly by a schedule."""
     folder, answers = baked
