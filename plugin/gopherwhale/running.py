@@ -5,12 +5,14 @@ It imports what a command needs when that command runs, so that lists and help s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gopherwhale.errors import ExitCode, GopherwhaleError, UsageError
 from gopherwhale.flags import Command
@@ -31,7 +33,8 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
         The exit code: of the error's class, or the command's own.
     """
     try:
-        return _do(command, flags, configuration)
+        with _stoppable():
+            return _do(command, flags, configuration)
     except GopherwhaleError as error:
         sys.stderr.write(f"gopherwhale: {error}\n")
         return int(error.exit_code)
@@ -47,6 +50,29 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
         # What is written is whole, and a push keeps notes of what it has sent.
         sys.stderr.write(f"gopherwhale: {command.name} was interrupted; the same again does what is left\n")
         return ExitCode.INTERRUPTED
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM, by which a CI cancels a job, end a run through its own blocks, which clean up."""
+    import signal  # noqa: PLC0415 -- lists and help need none
+    import threading  # noqa: PLC0415 -- the same
+
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        # As a shell counts it.
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        # What was not set from Python cannot be set back from it.
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _do(command: Command, flags: Mapping[str, Any], configuration: Callable[[], Mapping[str, Any]]) -> int:

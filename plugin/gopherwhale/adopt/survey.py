@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -141,19 +141,7 @@ def look(root: Path) -> Survey:
         if module is None:
             continue
         embedded |= {name for source in sources for name in _IGNORED if _embeds(source, folder, name)}
-        mains = [source for source in sources if source.package == "main" and source.has_main]
-        if mains:
-            path = modules[module].module
-            below = folder if module == "." else folder.removeprefix(module).lstrip("/") or "."
-            programs.append(
-                Program(
-                    folder=folder,
-                    module=module,
-                    import_path=path if below == "." else f"{path}/{below}",
-                    summary=next((source.summary for source in sources if source.summary), ""),
-                    cgo=all(source.cgo for source in mains),
-                )
-            )
+        programs += _programs(folder, module, modules[module].module, sources)
     return Survey(
         root=root,
         workspace=workspace,
@@ -167,6 +155,27 @@ def look(root: Path) -> Survey:
         outside=outside,
         runners=tuple(name for name, files in RUNNERS.items() if any(is_theirs(root / f) for f in files)),
     )
+
+
+def _programs(folder: str, module: str, path: str, sources: Sequence[gosource.Source]) -> Iterator[Program]:
+    """The program that a folder holds, if it is one.
+
+    Args:
+        folder: From the repository's top.
+        module: The folder of its module.
+        path: That module's path.
+        sources: The folder's Go files.
+    """
+    mains = [source for source in sources if source.package == "main" and source.has_main]
+    if mains:
+        below = folder if module == "." else folder.removeprefix(module).lstrip("/") or "."
+        yield Program(
+            folder=folder,
+            module=module,
+            import_path=path if below == "." else f"{path}/{below}",
+            summary=next((source.summary for source in sources if source.summary), ""),
+            cgo=all(source.cgo for source in mains),
+        )
 
 
 def _modules(root: Path, *, workspace: bool) -> tuple[dict[str, ModFile], tuple[str, ...]]:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -53,3 +57,48 @@ def test_a_reader_that_has_enough_and_a_bug_of_ours_pass_through(
     monkeypatch.setattr(building, "show_plan", raising(error))
     with pytest.raises(type(error)):
         run(PLAN, {}, dict)
+
+
+def test_a_run_that_is_told_to_stop_ends_through_its_own_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CI cancels by SIGTERM: compilers and temporary files go as for an interrupt."""
+    cleaned: list[str] = []
+
+    def working(*_arguments: object, **_options: object) -> ExitCode:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(30)
+        finally:
+            cleaned.append("files")
+        return ExitCode.GOOD
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(building, "show_plan", working)
+    with pytest.raises(SystemExit) as ended:
+        run(PLAN, {}, dict)
+    assert (ended.value.code, cleaned) == (143, ["files"])
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("how", ["ignored", "in a thread"])
+def test_a_signal_that_is_not_ours_to_heed_is_left_alone(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """Who starts us may have it ignored, and only the main thread may say what a signal does."""
+    seen: list[object] = []
+
+    def working(*_arguments: object, **_options: object) -> ExitCode:
+        seen.append(signal.getsignal(signal.SIGTERM))
+        return ExitCode.GOOD
+
+    monkeypatch.setattr(building, "show_plan", working)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        if how == "ignored":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            assert run(PLAN, {}, dict) == ExitCode.GOOD
+            assert seen == [signal.SIG_IGN]
+        else:
+            thread = threading.Thread(target=run, args=(PLAN, {}, dict))
+            thread.start()
+            thread.join(30)
+            assert seen == [before]
+    finally:
+        signal.signal(signal.SIGTERM, before)
