@@ -1,4 +1,7 @@
-"""A tar on disk: its members are found by name and read where they lie, whatever their number and size."""
+"""A tar on disk: its members are found by name and read where they lie, whatever their number and size.
+
+One that is packed as a whole (`docker save | gzip`, Nix) is unpacked first, into a file without a name.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,21 @@ import io
 import os
 import posixpath
 import stat
+import tempfile
 import weakref
 from pathlib import Path
 from typing import IO, Any, Final
 
 from gopherwhale.errors import LayoutError
+from gopherwhale.oci.source import CHUNK
 from gopherwhale.oci.tar import TarReader
 from gopherwhale.oci.tar_header import TarError
 
 _MAX_MEMBERS: Final = 100_000
 _MAX_LINKS: Final = 8
-_PACKED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
+_UNPACKED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+_FOREIGN: Final = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
+_MAX_UNPACKED: Final = 64 * 1024**3
 
 
 class TarFile:
@@ -38,10 +45,12 @@ class TarFile:
         except OSError as error:
             raise LayoutError(f"cannot read {path}: {error.strerror}") from None
         weakref.finalize(self, os.close, self._descriptor)
-        found = os.fstat(self._descriptor)
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             raise LayoutError(f"{path} is not a file")
-        self._size = found.st_size
+        if self.at(0, 4).startswith(_UNPACKED):
+            self._descriptor = _unpacked(self._descriptor, path)
+            weakref.finalize(self, os.close, self._descriptor)
+        self._size = os.fstat(self._descriptor).st_size
         self._files: dict[str, tuple[int, int]] = {}
         self._links: dict[str, str] = {}
         try:
@@ -106,13 +115,45 @@ class TarFile:
 
     def _no_tar(self, why: str) -> LayoutError:
         head = self.at(0, 6)
-        for magic, name in _PACKED.items():
+        for magic, name in _FOREIGN.items():
             if head.startswith(magic):
                 return LayoutError(
                     f"{self.path} is packed with {name}, so that its parts cannot be reached",
                     hint="unpack the archive itself first",
                 )
         return LayoutError(f"{self.path} is not a tar archive: {why}")
+
+
+def _unpacked(packed: int, path: Path) -> int:
+    """A file without a name that holds what a packed one does, within the bounds of a layer's ratio."""
+    from gopherwhale.oci.layers import Limits, decompress  # noqa: PLC0415 -- few archives are packed
+
+    limits, size = Limits(), 0
+    most = min(_MAX_UNPACKED, max(limits.unsuspicious, limits.ratio * os.fstat(packed).st_size))
+    try:
+        with (
+            open(packed, "rb", buffering=0, closefd=False) as source,
+            tempfile.TemporaryFile(prefix="gopherwhale-") as target,
+        ):
+            for piece in decompress(_Pieces(source), str(path)):
+                size += len(piece)
+                if size > most:
+                    raise LayoutError(f"{path} unpacks to more than {most} bytes", code="beyond-bounds")
+                target.write(piece)
+            target.flush()
+            return os.dup(target.fileno())
+    except OSError as error:
+        raise LayoutError(f"{path} cannot be unpacked: {error.strerror or error}") from None
+
+
+class _Pieces:
+    """A file in the pieces in which it is unpacked best."""
+
+    def __init__(self, file: IO[bytes] | io.FileIO) -> None:
+        self._file = file
+
+    def read(self, size: int = CHUNK, /) -> bytes:
+        return self._file.read(size)
 
 
 class _Part(io.RawIOBase):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
 import tarfile
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from gopherwhale.errors import LayoutError
+from gopherwhale.oci import tar_file
 from gopherwhale.oci.archive import write_archive
 from gopherwhale.oci.documents import OCI_INDEX, OCI_MANIFEST, digest_of
 from gopherwhale.oci.layout import Layout
@@ -180,16 +184,41 @@ def test_a_config_in_a_layout_s_place_is_held_to_its_digest(tmp_path: Path) -> N
     [
         (b"", "it has no oci-layout"),
         (b"x" * 2000, "is not a tar archive"),
-        (gzip.compress(b"x"), "packed with gzip"),
-        (b"\x28\xb5\x2f\xfd0000", "packed with zstd"),
+        (gzip.compress(b"x" * 2000), "is not a tar archive"),
+        (gzip.compress(b"x" * 2000)[:-9], "breaks off"),
+        (gzip.compress(gzip.compress(b"x")), "is not a tar archive"),
+        (b"\x28\xb5\x2f\xfd0000", "cannot be unpacked|breaks off"),
+        (bz2.compress(b"x"), "packed with bzip2"),
         (bytes(tarfile.TarInfo("a").tobuf()) * 2, "two of 'a'"),
     ],
 )
 def test_what_is_no_archive_says_what_it_is(tmp_path: Path, content: bytes, why: str) -> None:
-    """A packed archive cannot be read in place, and one name twice has two readings."""
+    """What is packed must be sound and within bounds, and one name twice has two readings."""
     path = tmp_path / "image.tar"
     path.write_bytes(content)
     with pytest.raises(LayoutError, match=why):
+        open_archive(path)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+def test_an_archive_may_be_packed_as_a_whole(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """As `docker save | gzip` leaves it, and Nix: no file is left beside it."""
+    plain = write_tar(tmp_path / "image.tar", old(("hello:1", "a/layer.tar")))
+    path = tmp_path / "image.tgz"
+    path.write_bytes(pack(plain.read_bytes()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path))
+        assert opened(path, "hello:1").declared.os == "linux"
+    assert open_archive(path).root == open_archive(plain).root
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["image.tar", "image.tgz"]
+
+
+def test_14_a_packed_archive_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeros do not fill the disk."""
+    monkeypatch.setattr(tar_file, "_MAX_UNPACKED", 1024 * 1024)
+    path = tmp_path / "image.tgz"
+    path.write_bytes(gzip.compress(bytes(4 * 1024 * 1024)))
+    with pytest.raises(LayoutError, match="unpacks to more than 1048576 bytes"):
         open_archive(path)
 
 
