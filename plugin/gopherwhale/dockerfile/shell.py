@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from gopherwhale.dockerfile.shells import shell_command
 from gopherwhale.dockerfile.words import Word, unquote
 
 _DEEPEST: Final = 4
@@ -42,6 +43,11 @@ class Command:
     def program(self) -> str:
         """The program's name without its folder, or empty."""
         return self.words[0].text.rpartition("/")[2] if self.words else ""
+
+    @property
+    def script(self) -> str:
+        """What it gives to a shell behind `-c`, or empty."""
+        return shell_command([word.text for word in self.words])
 
     @property
     def arguments(self) -> list[str]:
@@ -131,8 +137,18 @@ class _Reader:
             self._at = close
         elif self._script.startswith("$(", self._at):
             self._substitution()
+        elif self._script.startswith("${", self._at):
+            self._parameter()
         else:
             self._at += 1
+
+    def _parameter(self) -> None:
+        """Pass `${NAME:?a message}` by, whose word may hold blanks; one that is never closed is a letter."""
+        depth, at = 0, self._at
+        while at < self._end and not (depth == 1 and self._script[at] == "}"):
+            depth += {"{": 1, "}": -1}.get(self._script[at], 0)
+            at += 2 if self._script[at] == "\\" else 1
+        self._at = min(at, self._end - 1) + 1
 
     def _behind(self, mark: str, at: int) -> int:
         found = self._script.find(mark, at, self._end)

@@ -201,7 +201,8 @@ def _added(view: View, stage: Stage) -> Iterator[tuple[int, str, Edit | None]]:
 def _fetched(view: View, stage: Stage) -> Iterator[tuple[int, str, Edit | None]]:
     for script in scripts(stage):
         for command in script.commands:
-            for word in command.words[1:] if not script.chooses(command) else ():
+            # Of a shell's own script the commands are looked at one by one.
+            for word in command.words[1:] if not (command.script or script.chooses(command)) else ():
                 for url in _URL.finditer(word.raw):
                     offset = word.offset + url.start()
                     edit = None if "'" in word.raw else _by_argument(view, script, offset, url[0])

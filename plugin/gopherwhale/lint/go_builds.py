@@ -19,6 +19,8 @@ from gopherwhale.verify.codes import Severity
 _TARGET: Final = "GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} "
 _STATIC = re.compile(r"(^|/)(distroless/static|chainguard/static|static-debian\d+)(?=[-:@]|$)|^scratch$")
 _MODULES = re.compile(r"(\S*/)?go\.(mod|sum|work|work\.sum|\*|mod\*|sum\*|\{?mod,sum\}?)\*?")
+# What tells the machine that a stage runs on.
+_ASKS_THE_MACHINE = re.compile(r"(\$\(|`)\s*(go env|uname|arch|(dpkg|apk) --print-arch).*(\)|`)", re.DOTALL)
 _CONTEXT: Final = frozenset({".", "./", "/", "*", "./*"})
 _MODULE_LINES: Final = "COPY go.mod go.sum* ./\nRUN go mod download"
 
@@ -26,7 +28,7 @@ _MODULE_LINES: Final = "COPY go.mod go.sum* ./\nRUN go mod download"
 def platform(view: View) -> Iterator[Finding]:
     """`target-ignored`, `goarch-by-hand`, `goos-by-hand` and `arm-without-variant`."""
     told = {build.stage for build in view.builds if "GOARCH" in build.environment}
-    by_hand = {value for build in view.builds if (value := _literal(build, "GOARCH"))}
+    by_hand = {value for build in view.builds if (value := _literal(view, build, "GOARCH"))}
     for build in view.builds:
         if build.by_xx or build.stage in view.chosen:
             continue
@@ -34,7 +36,7 @@ def platform(view: View) -> Iterator[Finding]:
         if setting is None:
             if build.stage not in told:
                 yield from _ignored(view, build)
-        elif literal := _literal(build, "GOARCH"):
+        elif literal := _literal(view, build, "GOARCH"):
             # Several by hand are a program for each, from which the final stage chooses.
             if len(by_hand) == 1 and not _is_chosen(build, setting) and not _is_named_for(build, literal):
                 severity = Severity.NOTICE if view.is_all(literal) else None
@@ -44,7 +46,7 @@ def platform(view: View) -> Iterator[Finding]:
         yield from _system(view, build)
 
 
-def _literal(build: GoBuild, name: str) -> str:
+def _literal(view: View, build: GoBuild, name: str) -> str:
     """The value that a variable has whatever is built; empty where it may follow the platform."""
     setting = build.environment.get(name)
     if setting is None or not setting.value:
@@ -55,6 +57,8 @@ def _literal(build: GoBuild, name: str) -> str:
     if any(name in in_script or (name not in known and name != "BUILDARCH") for name in names):
         return ""
     value = expand(setting.value, {**known, "BUILDARCH": "BUILDARCH", "BUILDOS": "BUILDOS"})
+    if _ASKS_THE_MACHINE.fullmatch(value) and _is_elsewhere(view, build):
+        return value
     return "" if "$" in value or "`" in value else value
 
 
@@ -69,12 +73,17 @@ def _is_chosen(build: GoBuild, setting: Setting) -> bool:
     return bool(inside) and build.script.chooses(inside[-1])
 
 
+def _is_elsewhere(view: View, build: GoBuild) -> bool:
+    """Whether it runs on the builder's platform, or on one that is the same whatever else is built."""
+    pinned = build.stage.platform_of_base
+    return build.stage.on_build_platform or bool(pinned and "$" not in pinned and not view.is_all(pinned))
+
+
 def _ignored(view: View, build: GoBuild) -> Iterator[Finding]:
     """No GOARCH at all, on a platform that is not the target's, and the image takes what comes out."""
-    pinned = build.stage.platform_of_base
-    elsewhere = build.stage.on_build_platform or ("$" not in pinned and pinned and not view.is_all(pinned))
-    if not elsewhere or "GOARCH" in build.script.text:
+    if not _is_elsewhere(view, build) or "GOARCH" in build.script.text:
         return
+    pinned = build.stage.platform_of_base
     missing = _TARGET if "GOOS" not in build.environment else "GOARCH=${TARGETARCH} "
     edit = view.replacing(build.script, build.at.offset, build.at.end, f"{missing}{build.at.raw}")
     machine = pinned if "$" not in pinned else "the machine that builds"
@@ -100,7 +109,7 @@ def _by_hand(
 
 
 def _system(view: View, build: GoBuild) -> Iterator[Finding]:
-    value = _literal(build, "GOOS")
+    value = _literal(view, build, "GOOS")
     wanted = {platform.os for platform in view.around.platforms}
     if not value or wanted == {value} or "TARGETOS" in build.script.text:
         return
@@ -114,7 +123,9 @@ def _variant(view: View, build: GoBuild) -> Iterator[Finding]:
     older = [platform for platform in wanted if platform.variant in ("v5", "v6")]
     setting, by_hand = build.environment["GOARCH"], build.environment.get("GOARM")
     known = by_hand is not None or "TARGETVARIANT" in build.script.text
-    if (view.around.platforms and not wanted) or (known and not (older and _literal(build, "GOARM") == "7")):
+    if (view.around.platforms and not wanted) or (
+        known and not (older and _literal(view, build, "GOARM") == "7")
+    ):
         return
     edit = None
     if by_hand and by_hand.word:

@@ -106,9 +106,9 @@ def _read_by(one: Instruction) -> Iterator[tuple[str, int]]:
     yield from own.items()
     if one.name == "RUN" and one.json is None:
         for script in scripts_of(one):
-            if script.line > 0:
+            if script.line:
                 text = re.sub(r"^\s*#.*", "", script.text, flags=re.MULTILINE)
-                yield from ((use.name, script.line) for use in _uses(text, one, 0))
+                yield from ((use.name, max(script.line, one.line)) for use in _uses(text, one, 0))
     elif one.name in ("ADD", "COPY"):
         for heredoc in one.heredocs:
             text = "\n".join(heredoc.lines) if heredoc.expand else ""

@@ -94,8 +94,13 @@ def scripts_of(one: Instruction) -> Iterator[Script]:
     if one.json is not None:
         yield Script(text=shell_command(one.json) or shlex.join(one.json), start=0, run=one, line=-1)
         return
-    yield Script(text=one.source, start=one.text_start, run=one, line=0)
-    if one.text.startswith("<<"):
+    own = Script(text=one.source, start=one.text_start, run=one, line=0)
+    yield own
+    # What a shell of the script's own is given, too.
+    given = filter(None, (command.script for command in own.commands))
+    yield from (Script(text=text, start=0, run=one, line=-1) for text in given)
+    first = own.commands[0].program if own.commands else ""
+    if one.text.startswith("<<") or (first in SHELLS and not own.commands[0].script):
         for heredoc in one.heredocs:
             text = "\n".join(heredoc.lines)
             if (

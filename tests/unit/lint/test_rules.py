@@ -101,6 +101,7 @@ def test_defaults_of_platform_arguments(code: str, text: str, expected: list[tup
         ("FROM a\nRUN echo $TARGETARCH", [(2, "error")]),
         ("FROM a\nRUN echo \\\n # c\n  ${TARGETARCH:-amd64}", [(4, "error")]),
         ("FROM a\nRUN echo '$TARGETARCH' \\$TARGETOS", []),
+        ("FROM a\nRUN true && \\\n  sh -c 'echo $TARGETARCH'", [(2, "error")]),
         ("FROM a\nRUN echo \"'$TARGETARCH'\"", [(2, "error")]),
         ("FROM a\nARG TARGETARCH\nRUN echo $TARGETARCH", []),
         ("FROM a\nRUN echo $TARGETARCH\nARG TARGETARCH", [(2, "error")]),
@@ -169,6 +170,13 @@ TARGET = "ARG TARGETOS TARGETARCH"
         (['RUN ["go", "build"]'], [(2, "error")]),
         (['RUN ["sh", "-c", "go build"]'], [(2, "error")]),
         (['RUN ["/bin/bash", "-euc", "cd x && go build"]'], [(2, "error")]),
+        (["RUN true && bash -c 'cd x && go build'"], [(2, "error")]),
+        (["RUN sh -eux <<'EOF'", "go build", "EOF"], [(3, "error")]),
+        (["RUN sh -c 'cat >/x' <<'EOF'", "go build", "EOF"], []),
+        (["RUN cat >/x <<'EOF'", "go build", "EOF"], []),
+        ([TARGET, 'RUN bash -c "GOARCH=$TARGETARCH go build"'], []),
+        ([TARGET, "RUN GOARCH=${TARGETARCH:?is not set} go build"], []),
+        (["RUN X=${Y:-a b} go build"], [(2, "error")]),
         ([TARGET, 'RUN ["sh", "-c", "GOARCH=$TARGETARCH go build"]'], []),
         ([TARGET, "RUN GOARCH=$TARGETARCH go build"], []),
         ([TARGET, "RUN env GOARCH=$TARGETARCH go build"], []),
@@ -232,13 +240,30 @@ def test_a_build_off_the_builders_platform_may_ignore_the_target() -> None:
         (["RUN for a in amd64 arm64; do GOARCH=$a go build; done"], []),
         (["ARG GOARCH", "RUN go build"], []),
         ([TARGET, "RUN ARCH=$TARGETARCH; GOARCH=$ARCH go build"], []),
-        (["RUN GOARCH=$(dpkg --print-architecture) go build"], []),
+        (["RUN GOARCH=$(dpkg --print-architecture) go build"], [(2, "error")]),
+        (['RUN export GOARCH="$(go env GOARCH)" && go build'], [(2, "error")]),
+        (["RUN GOARCH=`uname -m | sed s/x/y/` go build"], [(2, "error")]),
+        (["RUN GOARCH=$(cat arch) go build"], []),
         (["RUN GOARCH=amd64 true; GOARCH=$TARGETARCH go build"], []),
     ],
 )
 def test_goarch_by_hand(instructions: list[str], expected: list[tuple[int, str]]) -> None:
     """One architecture for every platform; several, or one that a condition chooses, are meant."""
     assert lines("goarch-by-hand", stage(*instructions)) == expected
+
+
+def test_a_machine_that_is_the_target_s_may_be_asked() -> None:
+    """Off the builder's platform it says the right one; and mending the one mistake makes no other."""
+    text = stage("RUN CGO_ENABLED=0 GOARCH=$(go env GOARCH) go build -o /app", base="FROM golang:1 AS build")
+    assert lines("goarch-by-hand", text) == []
+    mended = fix("Dockerfile", text)[0]["Dockerfile"]
+    assert "FROM --platform=$BUILDPLATFORM golang:1 AS build" in mended
+    assert "GOARCH=${TARGETARCH}" in mended
+    pinned = stage(
+        "RUN GOARCH=$(go env GOARCH) go build", base="FROM --platform=linux/amd64 golang:1 AS build"
+    )
+    assert lines("goarch-by-hand", pinned) == [(2, "error")]
+    assert lines("goarch-by-hand", pinned, platforms=parse_many(["linux/amd64"])) == []
 
 
 def test_stages_of_one_architecture_each_are_meant() -> None:
