@@ -11,7 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_PLAIN_WIDTH = 160
+# Off a terminal no cell is folded: a digest is to be found and copied in one piece.
+_PLAIN_WIDTH = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,9 @@ class Console:
 
     def say(self, line: str) -> None:
         """Write a line of progress at once."""
-        print(line, file=self.err, flush=True)
+        # In one piece: several threads speak, and an end of line may not come behind another's line.
+        self.err.write(f"{line}\n")
+        self.err.flush()
 
     def show(
         self,
