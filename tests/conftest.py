@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -23,6 +24,7 @@ REQUIRE_ENGINE: Final = "GOPHERWHALE_REQUIRE_ENGINE"
 AMBIENT: Final[Mapping[str, str]] = dict(os.environ)
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[1]
+_ENGINE: Final = _REPOSITORY / "tests" / "engine"
 _TOOLS: Final = {"docker", "dockerd", "docker-registry", "docker-buildx", "go", "podman", "skopeo"}
 _DROPPED_PREFIXES: Final = (
     *("BUILDKIT_", "BUILDX_", "DOCKER_", "GITHUB_", "GITLAB_", "GOPHERWHALE_", "INVOKE_", "NOX_"),
@@ -32,6 +34,8 @@ _DROPPED: Final = {
     *("CGO_ENABLED", "GO386", "GOAMD64", "GOARCH", "GOARM", "GOARM64", "GOENV", "GOEXPERIMENT", "GOFLAGS"),
     *("GOMIPS", "GOMIPS64", "GOOS", "GOPPC64", "GORISCV64", "GOROOT", "GOTOOLCHAIN", "GOWORK"),
     *("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "REGISTRY_AUTH_FILE"),
+    # Each Python that a test starts would compile all that it imports.
+    "PYTHONDONTWRITEBYTECODE",
     *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
 }
 # The modules that take longest, in the order in which they start: a worker that began one of them when all
@@ -44,6 +48,13 @@ _LONGEST: Final = (
 )
 # Of these, each test is long, and none shares with its neighbours what the other workers do not have.
 _APART: Final = {"template_rehearsal", "main_job"}
+# The longest of the others. They share the template's compiled texts, or take seconds each.
+_TEMPLATE: Final = "tests/template/"
+_LONG: Final = (
+    *(_TEMPLATE, "tests/unit/test_pushing.py", "tests/unit/oci/test_push.py", "tests/unit/test_merging.py"),
+    *("tests/tasks/", "tests/unit/test_fuzz.py", "tests/unit/lint/test_rules.py", "tests/unit/app/"),
+    *("tests/unit/test_house.py", "tests/unit/verify/test_formats.py", "tests/corpus/"),
+)
 _HOME: Final = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -64,6 +75,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_HOME].cleanup()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where no engine test is wanted, none is imported."""
+    return True if collection_path == _ENGINE and config.option.markexpr == "not engine" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported stays: to look through all of it for garbage, again and again, takes a second."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest modules first, then the other engine tests, then the rest in its own order."""
     items.sort(key=lambda item: _place(item.path))
@@ -71,20 +98,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """The tests of a module stay on one worker, since they share what is dear to make."""
+    """A module's tests stay on one worker, those of the template too: they share what is dear to make."""
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 -- there only where workers are
 
     class Modules(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
+            if path.startswith(_TEMPLATE):
+                return _TEMPLATE
             return nodeid if _name(Path(path)) in _APART else path
 
     return Modules(config, log)
 
 
 def _place(path: Path) -> int:
-    engine = path.parent.name == "engine"
-    return _LONGEST.index(_name(path)) if _name(path) in _LONGEST else len(_LONGEST) + (not engine)
+    if path.parent == _ENGINE:
+        return _LONGEST.index(_name(path)) if _name(path) in _LONGEST else len(_LONGEST)
+    begin = path.relative_to(_REPOSITORY).as_posix() if path.is_relative_to(_REPOSITORY) else ""
+    found = (place for place, name in enumerate(_LONG) if begin.startswith(name))
+    return len(_LONGEST) + 1 + next(found, len(_LONG))
 
 
 def _name(path: Path) -> str:
@@ -171,6 +203,8 @@ def _close(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
     patch.setattr(socket, "getaddrinfo", guarded_resolve)
     patch.setattr(subprocess.Popen, "__init__", guarded_start)
+    # What these tests write survives no power cut, and the disk would be waited for some thousand times.
+    patch.setattr(os, "fsync", lambda _descriptor: None)
 
 
 def _refuse_address(family: int, address: Any) -> None:

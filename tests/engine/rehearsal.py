@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import string
 from collections.abc import Iterator, Mapping
@@ -47,9 +48,19 @@ class Line:
     inputs: Mapping[str, str] = field(default_factory=dict)
 
 
+def document(file: Path) -> Any:
+    """What a workflow says, read once; nobody changes it."""
+    return _read(file.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _read(text: str) -> Any:
+    return yaml.safe_load(text)
+
+
 def of_github(file: Path, event: str) -> Iterator[Line]:
     """The lines of an event on the main branch, jobs in the order of their needs."""
-    jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"]
+    jobs = document(file)["jobs"]
     for name, job in jobs.items():
         assert all(list(jobs).index(need) < list(jobs).index(name) for need in _words(job.get("needs")))
         if "if" in job and not holds(job["if"], event):
@@ -79,15 +90,15 @@ def of_gitlab(
         variables: Those of the project and of GitLab itself.
         instead: What stands for something that is not here, as a registry.
     """
-    document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    jobs = {name: job for name, job in document.items() if isinstance(job, dict) and "script" in job}
-    for name, job in sorted(jobs.items(), key=lambda item: document["stages"].index(item[1]["stage"])):
+    pipeline = document(file)
+    jobs = {name: job for name, job in pipeline.items() if isinstance(job, dict) and "script" in job}
+    for name, job in sorted(jobs.items(), key=lambda item: pipeline["stages"].index(item[1]["stage"])):
         if not any(holds(rule["if"], event) for rule in job["rules"]):
             continue
         known = dict(variables)
-        for key, text in {**document["variables"], **job.get("variables", {})}.items():
+        for key, text in {**pipeline["variables"], **job.get("variables", {})}.items():
             known[key] = string.Template(str(text)).safe_substitute(known)
-        lines = [*job.get("before_script", document["default"]["before_script"]), *job["script"]]
+        lines = [*job.get("before_script", pipeline["default"]["before_script"]), *job["script"]]
         # GitLab hands all lines of a job to one shell.
         yield Line(job=name, text="\n".join(lines), environment={**known, **instead})
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,13 +52,19 @@ def call(*arguments: str) -> int:
     return 0
 
 
-def run(*command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    options: Sequence[str] = (),
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *command],
+        [sys.executable, *options, "-m", *command],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
+        cwd=folder,
         env={**os.environ, **(environment or {})},
     )
 
@@ -76,17 +82,36 @@ def seen(monkeypatch: pytest.MonkeyPatch, function: str) -> list[tuple[Request, 
     return calls
 
 
-@pytest.mark.parametrize("command", [("invoke", "--list"), ("gopherwhale", "--list")])
-def test_every_command_is_listed(repository: Path, command: tuple[str, ...]) -> None:
+@pytest.fixture(scope="module")
+def listing(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """What `invoke --list` says beside a tasks.py of two lines, and what it imports for that."""
+    folder = tmp_path_factory.mktemp("listing")
+    (folder / "tasks.py").write_text(TASKS)
+    return run("invoke", "--list", folder=folder, options=("-X", "importtime"))
+
+
+def imported(done: subprocess.CompletedProcess[str]) -> set[str]:
+    """The modules that a Python started with `-X importtime` has imported."""
+    return {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("front_end", ["invoke", "gopherwhale"])
+def test_every_command_is_listed(
+    listing: subprocess.CompletedProcess[str], capfd: pytest.CaptureFixture[str], front_end: str
+) -> None:
     """A tasks.py of two lines and the console script offer the same, a line each on a narrow terminal."""
-    done = run(*command)
-    assert done.returncode == 0, done.stderr
-    assert all(name in done.stdout for name in NAMES), repository
-    assert all(f"  {known.summary}\n" in done.stdout for known in (*COMMANDS, *REPOSITORY_COMMANDS)), (
-        done.stdout
-    )
-    prefix = "template." if command[0] == "invoke" else ""
-    assert all(f" {prefix}{known.name} " in done.stdout for known in REPOSITORY_COMMANDS), done.stdout
+    if front_end == "invoke":
+        assert listing.returncode == 0, listing.stderr
+        shown = listing.stdout
+    else:
+        with pytest.raises(SystemExit) as ended:
+            main(["--list"])
+        assert not ended.value.code
+        shown = capfd.readouterr().out
+    assert all(name in shown for name in NAMES)
+    assert all(f"  {known.summary}\n" in shown for known in (*COMMANDS, *REPOSITORY_COMMANDS)), shown
+    prefix = "template." if front_end == "invoke" else ""
+    assert all(f" {prefix}{known.name} " in shown for known in REPOSITORY_COMMANDS), shown
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -242,17 +267,9 @@ def test_every_command_is_a_nox_session(repository: Path) -> None:
     assert all(f"- docker-{command.name} ->" in done.stdout for command in COMMANDS), repository
 
 
-def test_listing_imports_nothing_heavy(repository: Path) -> None:
+def test_listing_imports_nothing_heavy(listing: subprocess.CompletedProcess[str]) -> None:
     """`invoke --list` pays for invoke alone: neither msgspec nor Docker's client is imported."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "invoke", "--list"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        cwd=repository,
-    )
-    modules = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    modules = imported(listing)
     assert "gopherwhale.tasks" in modules
     assert (
         not {"msgspec", "pydantic", "python_on_whales", "urllib3", "docker", "rich", "gopherwhale.app"}
@@ -263,10 +280,9 @@ def test_listing_imports_nothing_heavy(repository: Path) -> None:
 def test_the_console_script_imports_no_invoke(repository: Path) -> None:
     """Without a configuration file of invoke, a plan pays for its settings alone."""
     (repository / "main.go").write_text("package main\n")
-    command = [sys.executable, "-X", "importtime", "-m", "gopherwhale", "docker.plan", "--engine", "go"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=repository)
+    done = run("gopherwhale", "docker.plan", "--engine", "go", options=("-X", "importtime"))
     assert done.returncode == 0, done.stderr
-    modules = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    modules = imported(done)
     assert "msgspec" in modules
     heavy = {"invoke", "python_on_whales", "urllib3", "docker", "rich", "asyncio", "importlib.metadata"}
     assert not heavy & modules
@@ -411,20 +427,30 @@ def test_the_plan_is_printed_and_nothing_runs(repository: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("front_end", ["invoke", "gopherwhale"])
-def test_invokes_configuration_is_read(repository: Path, front_end: str) -> None:
+def test_invokes_configuration_is_read(
+    repository: Path, front_end: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """`gopherwhale:` in invoke.yaml stands between the file and the environment, in nox's sessions too."""
+    (repository / "main.go").write_text("package main\n")
     (repository / "invoke.yaml").write_text(
-        "gopherwhale:\n  platforms: [linux/s390x]\n  build_args:\n    A: '1.20'\n  engine: buildx\n"
+        "gopherwhale:\n  repository: acme/other\n  platforms: [linux/s390x]\n  tags: [mine]\n"
+        "  build_args:\n    A: '1.20'\n  engine: go\n"
     )
-    done = run(front_end, "docker.plan", "--format", "json")
-    assert done.returncode == 0, done.stderr
-    image = json.loads(done.stdout)["images"][0]
-    assert image["platforms"] == ["linux/s390x"]
+    monkeypatch.setenv("GOPHERWHALE_PLATFORMS", "linux/amd64")
+    if front_end == "invoke":
+        done = run("invoke", "docker.plan", "--format", "json")
+        assert done.returncode == 0, done.stderr
+        shown = done.stdout
+    else:
+        with pytest.raises(SystemExit) as ended:
+            main(["docker.plan", "--format", "json"])
+        shown = capfd.readouterr().out
+        assert not ended.value.code
+    image = json.loads(shown)["images"][0]
+    assert image["repository"] == "docker.io/acme/other"
     assert image["build_args"]["A"] == "1.20"
-    again = run(
-        front_end, "docker.plan", "--format", "json", environment={"GOPHERWHALE_PLATFORMS": "linux/amd64"}
-    )
-    assert json.loads(again.stdout)["images"][0]["platforms"] == ["linux/amd64"]
+    assert image["tags"] == ["mine"]
+    assert image["platforms"] == ["linux/amd64"]
 
 
 @pytest.mark.parametrize(
@@ -444,13 +470,15 @@ def test_a_configuration_of_invoke_that_is_not_sound_is_told(repository: Path, n
         configuration_of(repository)
 
 
-def test_a_version_that_yaml_made_a_number_is_refused(repository: Path) -> None:
+def test_a_version_that_yaml_made_a_number_is_refused(
+    repository: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """YAML of invoke turns 1.20 into 1.2; that is not passed on in silence."""
-    (repository / "invoke.yaml").write_text("gopherwhale:\n  build_args:\n    GO_VERSION: 1.20\n")
-    done = run("invoke", "docker.plan")
-    assert done.returncode == 2
-    assert "invoke's configuration: build_args" in done.stderr
-    assert "quotes" in done.stderr
+    (repository / "own.yaml").write_text("gopherwhale:\n  build_args:\n    GO_VERSION: 1.20\n")
+    assert call("--config", "own.yaml", "docker.plan") == 2
+    shown = capfd.readouterr().err
+    assert "invoke's configuration: build_args" in shown
+    assert "quotes" in shown
 
 
 def test_a_git_tag_that_is_nearly_a_version_is_told_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -42,12 +43,19 @@ NEW = {
 pytestmark = pytest.mark.usefixtures("quick_rendering")
 
 
-@pytest.fixture
-def hello(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Go repository with one program, under git, in a folder whose name has a space and an umlaut."""
-    root = write(tmp_path / "häl lo", HELLO)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Go repository with one program, under git, made once."""
+    root = write(tmp_path_factory.mktemp("made"), HELLO)
     commit(root)
     git(root, "remote", "add", "origin", "git@github.com:acme/hello.git")
+    return root
+
+
+@pytest.fixture
+def hello(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it for each test, in a folder whose name has a space and an umlaut."""
+    root = shutil.copytree(made, tmp_path / "häl lo")
     monkeypatch.chdir(root)
     return root
 

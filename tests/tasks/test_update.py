@@ -53,21 +53,32 @@ def template(folder: Path, files: Tree) -> Path:
     return folder
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """The template's repository, its first version committed."""
-    folder = template(tmp_path / "template", FIRST)
-    commit(folder, "first")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template's repository in its two versions, and a repository made from the first, all made once."""
+    folder = tmp_path_factory.mktemp("update")
+    source = template(folder / "first", FIRST)
+    commit(source, "first")
+    hello = made_by(source, folder / "made here", {"colour": "blue"})
+    commit(hello, "made")
+    template(shutil.copytree(source, folder / "second"), SECOND)
+    commit(folder / "second", "second")
     return folder
 
 
 @pytest.fixture
-def hello(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def source(made: Path, tmp_path: Path) -> Path:
+    """The template's repository, its first version committed."""
+    return shutil.copytree(made / "first", tmp_path / "template")
+
+
+@pytest.fixture
+def hello(made: Path, tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository made from the first version, committed; the template has its second one by now."""
-    root = made_by(source, tmp_path / "made here", {"colour": "blue"})
-    commit(root, "made")
-    template(source, SECOND)
-    commit(source, "second")
+    shutil.copytree(made / "made here", tmp_path / "made here")
+    shutil.rmtree(source)
+    shutil.copytree(made / "second", source)
+    root = tmp_path / "made here" / "hello"
     monkeypatch.chdir(root)
     return root
 

@@ -31,7 +31,7 @@ _VARIABLES = {**_SECRETS, "ghcr": _SECRETS["other"], "ecr": {"AWS_ROLE_ARN"}}
 
 
 def workflow(folder: Path) -> dict[Any, Any]:
-    document = yaml.safe_load((folder / _WORKFLOW).read_text(encoding="utf-8"))
+    document = rehearsal.document(folder / _WORKFLOW)
     assert isinstance(document, dict)
     return document
 
@@ -188,7 +188,7 @@ def test_a_pipeline_pushes_no_merge_request(baked: Baked) -> None:
     folder, answers = baked
     if answers["ci"] != "gitlab":
         return
-    document = yaml.safe_load((folder / ".gitlab-ci.yml").read_text(encoding="utf-8"))
+    document = rehearsal.document(folder / ".gitlab-ci.yml")
     jobs = {name: job for name, job in document.items() if isinstance(job, dict) and "script" in job}
     rules = {name: [rule["if"] for rule in job["rules"]] for name, job in jobs.items()}
     source = "$CI_PIPELINE_SOURCE"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -27,16 +28,21 @@ def run(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, env=environment, timeout=60)
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository with one commit."""
-    folder = tmp_path / "r"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with one commit, made once."""
+    folder = tmp_path_factory.mktemp("made")
     run(folder, "init", "-q")
     (folder / "go.mod").write_text("module x\n")
     run(folder, "add", ".")
     run(folder, "commit", "-qm", "first")
     return folder
+
+
+@pytest.fixture
+def repository(made: Path, tmp_path: Path) -> Path:
+    """A copy of it for each test."""
+    return shutil.copytree(made, tmp_path / "r")
 
 
 def read(folder: Path, environment: dict[str, str] | None = None, ignore: str = "") -> git.Revision:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -136,25 +138,46 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def test_every_test_says_in_a_sentence_what_holds() -> None:
+@pytest.fixture(scope="module")
+def tests() -> Mapping[Path, ast.Module]:
+    """Every module of tests, read once."""
+    return {path: ast.parse(path.read_text()) for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+def functions(tests: Mapping[Path, ast.Module]) -> Iterator[tuple[Path, ast.FunctionDef]]:
+    """The functions of modules and of their classes; what stands in a function is none of its own."""
+    for path, module in tests.items():
+        bodies = [module.body, *(node.body for node in module.body if isinstance(node, ast.ClassDef))]
+        for node in itertools.chain(*bodies):
+            if isinstance(node, ast.FunctionDef):
+                yield path, node
+
+
+def test_every_test_says_in_a_sentence_what_holds(tests: Mapping[Path, ast.Module]) -> None:
     """A test without a docstring is one that nobody can judge."""
     silent = [
         f"{path.name}:{node.lineno} {node.name}"
-        for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and not ast.get_docstring(node)
+        for path, node in functions(tests)
+        if node.name.startswith("test_") and not ast.get_docstring(node)
     ]
     assert silent == []
 
 
-def test_each_of_the_twenty_of_reliability_stands_under_its_number() -> None:
+def test_each_module_of_engine_tests_says_so(tests: Mapping[Path, ast.Module]) -> None:
+    """`-m 'not engine'` does not even look into their folder (tests/conftest.py): nothing else is there."""
+    marked = {
+        path
+        for path, module in tests.items()
+        for node in module.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+        if "pytest.mark.engine" in ast.unparse(node.value)
+    }
+    assert marked == {path for path in tests if path.parent.name == "engine"}
+
+
+def test_each_of_the_twenty_of_reliability_stands_under_its_number(tests: Mapping[Path, ast.Module]) -> None:
     """`test_02_...` is of number 2 of the twenty failures that a push and a build must survive (issue 5)."""
-    names = [
-        node.name
-        for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef)
-    ]
+    names = [node.name for _, node in functions(tests)]
     marks = [found[1] for name in names if (found := re.match(r"test((?:_\d\d)+)_", name))]
     numbers = {int(number) for mark in marks for number in mark.split("_")[1:]}
     assert numbers == set(range(1, 21))

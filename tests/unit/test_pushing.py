@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -129,19 +130,30 @@ class Desk:
         return self.layout / "unfinished-push.json"
 
 
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """A repository with one commit, on its default branch."""
-    engine = StandIn()
-    monkeypatch.setattr(engines, "choose", lambda *_arguments: engine)
-    monkeypatch.setattr(Transport, "_pause", lambda _self, _seconds: None)
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A repository with one commit, on its default branch, and the servers; each test begins with these."""
+    folder = tmp_path_factory.mktemp("first")
     with serving() as registry, proxying(registry.address) as proxy:
-        made = Desk(folder=tmp_path, registry=registry, proxy=proxy, engine=engine)
-        (tmp_path / ".gitignore").write_text("/dist/\n")
-        (tmp_path / "go.mod").write_text("module example.invalid/hello\n")
+        made = Desk(folder=folder, registry=registry, proxy=proxy, engine=StandIn())
+        (folder / ".gitignore").write_text("/dist/\n")
+        (folder / "go.mod").write_text("module example.invalid/hello\n")
         made.git("init", "-q")
         made.commit("gopherwhale.toml", TOML.format(proxy.address))
         yield made
+
+
+@pytest.fixture
+def desk(first: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The same in a folder of the test's own, nothing pushed yet."""
+    engine = StandIn()
+    monkeypatch.setattr(engines, "choose", lambda *_arguments: engine)
+    monkeypatch.setattr(Transport, "_pause", lambda _self, _seconds: None)
+    first.registry.reset()
+    first.proxy.script = lambda _request: None
+    first.proxy.forget()
+    shutil.copytree(first.folder, tmp_path, dirs_exist_ok=True)
+    return Desk(folder=tmp_path, registry=first.registry, proxy=first.proxy, engine=engine)
 
 
 def tags(registry: MemoryRegistry) -> set[str]:

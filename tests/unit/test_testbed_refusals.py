@@ -3,13 +3,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from invoke import Collection, Program
 
 from gopherwhale.errors import MissingToolError, UsageError
+from tasks import testbed
 from tasks._testbed import lifecycle, mounts
 from tasks._testbed.base_image import Toolchain
 from tasks._testbed.machine import Machine
@@ -162,47 +165,60 @@ def test_a_go_without_a_release_is_refused(text: str, tmp_path: Path) -> None:
         Toolchain.at(tmp_path)
 
 
-def _invoke(task: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "invoke", task],
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], int]:
+    """Give a function that gives the exit code of an `invoke` whose testbed would be in `bed`."""
+    monkeypatch.setenv("GOPHERWHALE_TESTBED", str(tmp_path / "bed"))
+
+    def run(task: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            Program(namespace=Collection(testbed)).run(["invoke", task])
+        return int(ended.value.code or 0)
+
+    return run
+
+
+@pytest.mark.parametrize("task", ["testbed.up", "testbed.down", "testbed.status"])
+def test_wrong_use_ends_with_2_and_two_lines(
+    task: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], started: Callable[[str], int]
+) -> None:
+    """On the command line a refusal is two lines on stderr without a traceback, whatever the task."""
+    (tmp_path / "bed").mkdir()
+    (tmp_path / "bed" / "thesis.txt").touch()
+    assert started(task) == 2
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 2
+    assert "Traceback" not in shown.err
+
+
+def test_this_repository_s_own_tasks_tell_it_too(tmp_path: Path) -> None:
+    """The same through the program itself, in this repository: the tasks stand where its users call them."""
+    (tmp_path / "thesis.txt").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", "testbed.status"],
         cwd=Path(__file__).parents[2],
-        env=dict(os.environ) | {"GOPHERWHALE_TESTBED": str(folder)},
+        env=dict(os.environ) | {"GOPHERWHALE_TESTBED": str(tmp_path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-
-
-@pytest.mark.parametrize("task", ["testbed.up", "testbed.down", "testbed.status"])
-def test_wrong_use_ends_with_2_and_two_lines(task: str, tmp_path: Path) -> None:
-    """On the command line a refusal is two lines on stderr without a traceback, whatever the task."""
-    (tmp_path / "thesis.txt").touch()
-    done = _invoke(task, tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 2
-    assert "Traceback" not in done.stderr
 
 
-def test_up_as_somebody_else_ends_with_14(tmp_path: Path) -> None:
+def test_up_as_somebody_else_ends_with_14(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    started: Callable[[str], int],
+) -> None:
     """`up` by a user who is not root ends with exit code 14 and makes no folder."""
-    bed = tmp_path / "bed"
-    script = (
-        "import os; os.geteuid = lambda: 1000; "
-        "from invoke import Collection, Program; from tasks import testbed; "
-        "Program(namespace=Collection(testbed)).run(['invoke', 'testbed.up'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(__file__).parents[2],
-        env=dict(os.environ) | {"GOPHERWHALE_TESTBED": str(bed)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 14
-    assert "cannot stand on this machine" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not bed.exists()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert started("testbed.up") == 14
+    shown = capfd.readouterr().err
+    assert "cannot stand on this machine" in shown
+    assert "Traceback" not in shown
+    assert not (tmp_path / "bed").exists()
