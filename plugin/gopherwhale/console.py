@@ -122,7 +122,9 @@ def printable(text: str) -> str:
 
     That is a terminal, and the log of a GitHub workflow, which obeys `::command::` and `##[command]`.
     """
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    plain = text
+    if not text.isprintable():
+        plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return plain.replace("::", r":\x3a").replace("##[", r"##\x5b")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -130,6 +130,11 @@ def covering() -> tuple[dict[str, str], ...]:
 def files(folder: Path) -> list[Path]:
     """Every file below a folder, in order, without the byte code that Python leaves there."""
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.parent.name != "__pycache__")
+
+
+def different(paths: Iterable[Path]) -> list[Path]:
+    """One file for each text: what a linter says of it, it says of all that read the same."""
+    return list({path.read_bytes(): path for path in paths}.values())
 
 
 def problems(hook: ModuleType, key: str, value: str) -> list[str]:

@@ -12,7 +12,7 @@ import yaml
 from cookiecutter.exceptions import FailedHookException, OutputDirExistsException
 
 from gopherwhale import settings
-from tests.template.baking import GOOD, bake, bake_with, files, problems
+from tests.template.baking import GOOD, bake, bake_with, different, files, problems
 
 _HOSTILE: Final = (
     '"; import os; os.abort() #',
@@ -237,13 +237,23 @@ _ACCEPTED: Final = (
 )
 
 
-@pytest.mark.parametrize("answers", _ACCEPTED, ids=str)
-def test_an_unusual_answer_arrives_unchanged(
-    bake: Callable[..., Path], tool: Callable[..., str], answers: dict[str, str]
-) -> None:
-    """What is accepted means in every file what it meant when it was typed, and the linters stay content."""
-    folder = bake(**answers)
-    tool("hadolint", "--no-color", "Dockerfile", cwd=folder)
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A repository for each of these answers."""
+    target = tmp_path_factory.mktemp("accepted")
+    return [bake(target / str(number), **answers) for number, answers in enumerate(_ACCEPTED)]
+
+
+def test_hadolint_is_content_with_unusual_answers(accepted: list[Path], tool: Callable[..., str]) -> None:
+    """No accepted answer brings a finding into the Dockerfile."""
+    paths = different(path / "Dockerfile" for path in accepted)
+    assert not tool("hadolint", "--no-color", *paths, cwd=accepted[0])
+
+
+@pytest.mark.parametrize("number", range(len(_ACCEPTED)), ids=lambda number: str(_ACCEPTED[number]))
+def test_an_unusual_answer_arrives_unchanged(accepted: list[Path], number: int) -> None:
+    """What is accepted means in every file what it meant when it was typed."""
+    folder, answers = accepted[number], _ACCEPTED[number]
     found = settings.load(folder, environment={})
     image = found.images[next(iter(found.images))]
     workflow = yaml.safe_load((folder / ".github/workflows/image.yaml").read_text(encoding="utf-8"))

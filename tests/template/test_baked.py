@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from gopherwhale import settings
 from gopherwhale.platforms import Platform
-from tests.template.baking import ROOT, files
+from tests.template.baking import ROOT, different, files
 from tests.template.conftest import Bake, Baked
 
 _ALWAYS = {
@@ -36,6 +36,7 @@ _CI = {
     },
     "gitlab": {".gitlab-ci.yml"},
 }
+_MARK = re.compile(r"<<|>>|<%|%>|<#|#>|cookiecutter")
 _BASES = {"distroless": "gcr.io/distroless/static-debian12:nonroot"}
 _RUNNERS = {"invoke": {"tasks.py"}, "nox": {"noxfile.py"}, "both": {"tasks.py", "noxfile.py"}}
 
@@ -63,7 +64,7 @@ def test_no_leftover(baked: Baked) -> None:
     folder, _ = baked
     for path in _texts(folder):
         text = path.relative_to(folder).as_posix() + path.read_text(encoding="utf-8")
-        assert re.findall(r".*(?:<<|>>|<%|%>|<#|#>|cookiecutter).*", text) == []
+        assert [line for line in text.splitlines() if _MARK.search(line)] == []
 
 
 def test_the_texts_are_tidy(baked: Baked) -> None:
@@ -73,7 +74,8 @@ def test_the_texts_are_tidy(baked: Baked) -> None:
         text = path.read_text(encoding="utf-8")
         assert text.endswith("\n")
         assert not text.endswith("\n\n")
-        assert re.findall(r".*(?:[ \t]$|\r).*", text, re.MULTILINE) == [], path
+        assert "\r" not in text, path
+        assert [line for line in text.split("\n") if line.endswith((" ", "\t"))] == [], path
         if path.suffix != ".py":
             assert "\n\n\n" not in text, path
         if path.suffix != ".go":
@@ -105,7 +107,7 @@ def test_ruff_is_content(bakes: tuple[Baked, ...], tool: Callable[..., str]) -> 
 def test_hadolint_is_content(bakes: tuple[Baked, ...], tool: Callable[..., str]) -> None:
     """No Dockerfile has a finding of hadolint's default rules."""
     paths = [path for folder, _ in bakes for path in files(folder) if path.name.endswith("Dockerfile")]
-    assert not tool("hadolint", "--no-color", *paths, cwd=bakes[0][0])
+    assert not tool("hadolint", "--no-color", *different(paths), cwd=bakes[0][0])
 
 
 def test_nox_makes_its_own_environment(baked: Baked) -> None:

@@ -22,6 +22,7 @@ _MARK: Final = {
     Severity.NOTICE: "\N{INFORMATION SOURCE}",
     Severity.ALLOWED: "\N{WHITE HEAVY CHECK MARK}",
 }
+_ENTITIES: Final = {ord(c): f"&#{ord(c)};" for c in "\\`*_{}[]()#+!|~@"}
 
 
 def workflow_commands(reports: Sequence[Report]) -> str:
@@ -78,5 +79,4 @@ def _markdown(report: Report) -> Iterable[str]:
 
 def _cell(text: str) -> str:
     """A string as HTML's own text, in which neither Markdown nor a table's bar means anything."""
-    plain = html.escape(printable(text))
-    return "".join(f"&#{ord(c)};" if c in "\\`*_{}[]()#+!|~@" else c for c in plain)
+    return html.escape(printable(text)).translate(_ENTITIES)
