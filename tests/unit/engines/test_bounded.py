@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +48,24 @@ def test_a_signal_reaches_the_command() -> None:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
         assert process.wait(timeout=30) == 7
+
+
+def test_a_command_whose_starter_is_gone_is_stopped(tmp_path: Path) -> None:
+    """Were we killed, Docker would build on for an hour, and nobody would wait for it."""
+    told = tmp_path / "told"
+    command = [
+        *(sys.executable, "-I", "-S", bounded.__file__, "60", sys.executable, "-c"),
+        f"import os, time; print(os.getpid(), file=open({str(told)!r}, 'w'), flush=True); time.sleep(60)",
+    ]
+    starter = f"import subprocess, time\nsubprocess.Popen({command!r})\ntime.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", starter]) as process:
+        _await(lambda: told.exists() and told.read_text().endswith("\n"))
+        process.kill()
+    _await(lambda: not Path(f"/proc/{told.read_text().strip()}").exists())
+
+
+def _await(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
