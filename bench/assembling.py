@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,8 +12,7 @@ from bench.harness import PEAK, Comparison, Contender, Target
 from bench.measuring import Command, Failed
 from bench.workbench import Workbench
 from gopherwhale import platforms
-from gopherwhale.oci.documents import Manifest
-from gopherwhale.oci.layout import Layout, walk
+from gopherwhale.oci.layout import Layout
 from gopherwhale.platforms import Platform
 
 _OURS, _BARE, _KO = "gopherwhale: go engine", "bare go build", "ko build"
@@ -87,19 +85,25 @@ def _change(bench: Workbench, name: str, make: Callable[[Workbench, str], Path],
         KO_DOCKER_REPO=f"{bench.registry}/bench",
     )
     ours = bench.ours("docker.cross-build", "--engine", "go", folder=roots[_OURS])
-    dist = roots[_OURS] / "dist"
     return Comparison(
         name=f"{name}-change",
         title=f"{name}: a line changed, two platforms, caches warm",
         contenders=[
-            Contender(name=_OURS, commands=[ours], before=before(_OURS), facts=lambda: _size(dist)),
+            Contender(
+                name=_OURS,
+                commands=[ours],
+                before=before(_OURS),
+                facts=lambda: _size(work.image_of(roots[_OURS])),
+            ),
             Contender(
                 name=_BARE,
                 commands=_bare(bench, roots[_BARE], _PAIR),
                 side_by_side=True,
                 before=before(_BARE),
             ),
-            Contender(name=_KO, commands=[ko], before=before(_KO), facts=lambda: _ko_size(layout)),
+            Contender(
+                name=_KO, commands=[ko], before=before(_KO), facts=lambda: _size(work.last_image(layout))
+            ),
         ],
         targets=[
             Target(of=_OURS, to=_BARE, at_most=1.3),
@@ -178,18 +182,6 @@ def _giant(bench: Workbench) -> Comparison:
     )
 
 
-def _size(dist: Path) -> Mapping[str, float]:
-    """The compressed bytes of the layers of our only image."""
-    (layout,) = (path.parent for path in dist.glob("*/oci-layout"))
-    return {"layer_bytes": float(_last_layers(Layout(layout)))}
-
-
-def _last_layers(layout: Layout) -> int:
-    manifests = (document for _, document in walk(layout) if isinstance(document, Manifest))
-    return sum(manifest.layers[-1].size for manifest in manifests)
-
-
-def _ko_size(path: Path) -> Mapping[str, float]:
-    """The same of ko's: its layout keeps every round's image, of which the last one counts."""
-    last = json.loads((path / "index.json").read_bytes())["manifests"][-1]["digest"]
-    return {"layer_bytes": float(_last_layers(Layout(path, last)))}
+def _size(layout: Layout) -> Mapping[str, float]:
+    """The compressed bytes of the highest layer, which holds the program, of each platform."""
+    return {"layer_bytes": float(sum(manifest.layers[-1].size for manifest in work.manifests(layout)))}

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from bench import work
 from bench.assembling import KO_FILE
 from bench.harness import Comparison, Contender, Target
 from bench.workbench import Workbench
-from gopherwhale.oci.documents import Descriptor, Manifest
-from gopherwhale.oci.layout import Layout, walk
+from gopherwhale.oci.documents import Descriptor
+from gopherwhale.oci.layout import Layout
 
 _GO, _BUILDX = "gopherwhale: go engine", "gopherwhale: buildx engine"
 _KO, _ARTICLE = "ko build, without its base", "the article's Dockerfile"
@@ -64,9 +62,9 @@ def comparisons(bench: Workbench) -> Iterator[Comparison]:
         ),
     }
     sizes: dict[str, Callable[[], Mapping[str, float]]] = {
-        _GO: lambda: _size(_own(roots[_GO])),
-        _BUILDX: lambda: _size(_own(roots[_BUILDX])),
-        _KO: lambda: _size(_last(layouts[_KO]), _layers(_own(base))),
+        _GO: lambda: _size(work.image_of(roots[_GO])),
+        _BUILDX: lambda: _size(work.image_of(roots[_BUILDX])),
+        _KO: lambda: _size(work.last_image(layouts[_KO]), _layers(work.image_of(base))),
         _ARTICLE: lambda: _size(Layout(layouts[_ARTICLE])),
     }
     yield Comparison(
@@ -89,19 +87,8 @@ def comparisons(bench: Workbench) -> Iterator[Comparison]:
     )
 
 
-def _own(root: Path) -> Layout:
-    (marker,) = (root / "dist").glob("*/oci-layout")
-    return Layout(marker.parent)
-
-
-def _last(path: Path) -> Layout:
-    """Of a layout that keeps every image, the last one."""
-    return Layout(path, json.loads((path / "index.json").read_bytes())["manifests"][-1]["digest"])
-
-
 def _layers(layout: Layout) -> list[Descriptor]:
-    manifests = (document for _, document in walk(layout) if isinstance(document, Manifest))
-    return [layer for manifest in manifests for layer in manifest.layers]
+    return [layer for manifest in work.manifests(layout) for layer in manifest.layers]
 
 
 def _size(layout: Layout, below: Sequence[Descriptor] = ()) -> Mapping[str, float]:

@@ -11,6 +11,8 @@ from typing import Final
 
 from bench.measuring import Failed, run
 from bench.workbench import Workbench
+from gopherwhale.oci.documents import Manifest
+from gopherwhale.oci.layout import Layout, walk
 from tasks.demo import bake
 
 REAL: Final = "github.com/google/ko"
@@ -115,6 +117,22 @@ def several_binaries(bench: Workbench, name: str, *, binaries: int, platforms: l
     (folder / ".gitignore").write_text("/dist/\n")
     commit(bench, folder)
     return folder
+
+
+def image_of(root: Path) -> Layout:
+    """The layout of a repository's only image."""
+    (marker,) = (root / "dist").glob("*/oci-layout")
+    return Layout(marker.parent)
+
+
+def last_image(path: Path) -> Layout:
+    """The last image of a layout that keeps those of every round, as ko's."""
+    return Layout(path, json.loads((path / "index.json").read_bytes())["manifests"][-1]["digest"])
+
+
+def manifests(layout: Layout) -> list[Manifest]:
+    """The manifests of an image's platforms."""
+    return [document for _, document in walk(layout) if isinstance(document, Manifest)]
 
 
 def commit(bench: Workbench, folder: Path) -> None:
