@@ -13,6 +13,8 @@ from typing import Final, Protocol
 import bcrypt
 import pytest
 
+from gopherwhale.engines.go_run import cores
+from gopherwhale.engines.memory import collecting_late
 from gopherwhale.platforms import parse_many
 from tasks._testbed import lifecycle
 from tasks._testbed.places import Places
@@ -224,7 +226,11 @@ def go_environment(testbed: Testbed) -> Mapping[str, str]:
     """Give an environment for Go itself, whose caches outlive the session, so that only the first is slow."""
     caches = testbed.folder / "go"
     return testbed.environment(
-        GOCACHE=str(caches / "build"), GOMODCACHE=str(caches / "modules"), GOTOOLCHAIN="local"
+        GOCACHE=str(caches / "build"),
+        GOMODCACHE=str(caches / "modules"),
+        GOTOOLCHAIN="local",
+        # Each worker has Go compile on every core.
+        **collecting_late(AMBIENT, 2 * cores()),
     )
 
 

@@ -128,30 +128,34 @@ def test_go_vet_and_staticcheck_have_nothing_to_say(
         go("go", "mod", "tidy", "-diff", cwd=folder, GOWORK="off")
 
 
-def vulnerable(folder: Path, path: str, symbol: str) -> str:
-    """A database with one entry, as https://go.dev/security/vuln/database lays it out; its address."""
-    name, day = "GO-2001-0001", "2001-01-01T00:00:00Z"
-    entry = {
-        "schema_version": "1.3.1",
-        "id": name,
-        "modified": day,
-        "published": day,
-        "summary": "An entry of the test's",
-        "database_specific": {"url": f"https://go.example/{name}"},
-        "affected": [
-            {
-                "package": {"name": "stdlib", "ecosystem": "Go"},
-                "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
-                "ecosystem_specific": {"imports": [{"path": path, "symbols": [symbol]}]},
-            }
-        ],
-    }
-    documents: dict[str, Any] = {
-        "index/db": {"modified": day},
-        "index/modules": [{"path": "stdlib", "vulns": [{"id": name, "modified": day}]}],
-        "index/vulns": [{"id": name, "modified": day}],
-        f"ID/{name}": entry,
-    }
+def vulnerable(folder: Path, **symbols: str) -> str:
+    """A database of entries, as https://go.dev/security/vuln/database lays it out; its address.
+
+    Args:
+        folder: For the database.
+        symbols: A package of the standard library and a symbol of it, by the entry's name.
+    """
+    day = "2001-01-01T00:00:00Z"
+    documents: dict[str, Any] = {"index/db": {"modified": day}}
+    for name, symbol in symbols.items():
+        path, _, called = symbol.rpartition(".")
+        documents[f"ID/{name}"] = {
+            "schema_version": "1.3.1",
+            "id": name,
+            "modified": day,
+            "published": day,
+            "summary": "An entry of the test's",
+            "database_specific": {"url": f"https://go.example/{name}"},
+            "affected": [
+                {
+                    "package": {"name": "stdlib", "ecosystem": "Go"},
+                    "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
+                    "ecosystem_specific": {"imports": [{"path": path, "symbols": [called]}]},
+                }
+            ],
+        }
+    entries = [{"id": name, "modified": day} for name in symbols]
+    documents |= {"index/modules": [{"path": "stdlib", "vulns": entries}], "index/vulns": entries}
     for place, document in documents.items():
         file = folder / f"{place}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -163,15 +167,17 @@ def test_govulncheck_finds_what_is_called_and_nothing_else(
     workspace: Path, packages: list[str], go: Go, installed: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """With a database of our own: what no program calls is no finding, what each of them calls is found."""
-    program = str(installed(_GOVULNCHECK))
+    quiet, loud = "GO-2001-0001", "GO-2001-0002"
+    database = vulnerable(
+        tmp_path / "database", **{quiet: "net/smtp.SendMail", loud: "runtime/debug.ReadBuildInfo"}
+    )
     # It wants a module around it; the workspace's others it finds from there.
     inside = workspace / "0" / "hello"
-    quiet = vulnerable(tmp_path / "quiet", "net/smtp", "SendMail")
-    assert "No vulnerabilities found" in go(program, "-db", quiet, *packages, cwd=inside)
-    loud = vulnerable(tmp_path / "loud", "runtime/debug", "ReadBuildInfo")
     with pytest.raises(AssertionError, match=r"Your code is affected by 1 vulnerability") as found:
-        go(program, "-db", loud, *packages, cwd=inside)
+        go(str(installed(_GOVULNCHECK)), "-db", database, *packages, cwd=inside)
     assert "debug.ReadBuildInfo" in str(found.value)
+    assert loud in str(found.value)
+    assert quiet not in str(found.value)
 
 
 @pytest.fixture(scope="session")

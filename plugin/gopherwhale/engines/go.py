@@ -10,10 +10,12 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Final
 
 from gopherwhale.engines import bases, go_run, recipe
 from gopherwhale.engines.go_run import Run, cores, one_at_a_time
+from gopherwhale.engines.memory import collecting_late
 from gopherwhale.engines.ports import OpenRegistry
 from gopherwhale.engines.recipe import SCRATCH, Recipe
 from gopherwhale.engines.toolchain import Toolchain, clean_environment
@@ -82,7 +84,7 @@ class GoEngine:
                     image=image,
                     recipe=made,
                     program=toolchain.program,
-                    environment=clean_environment(self._environment, folder / TEMPORARY),
+                    environment=self._go_environment(folder, len(image.platforms)),
                     folder=folder,
                     lock=lock,
                     writer=writer,
@@ -102,6 +104,10 @@ class GoEngine:
             ) from error
         work = tuple(one.work for one in done)
         return Built(root=root, engine=self.name, seconds=time.monotonic() - started, work=work)
+
+    def _go_environment(self, folder: Path, platforms: int) -> dict[str, str]:
+        late = collecting_late(self._environment, min(platforms, cores()))
+        return {**clean_environment(self._environment, folder / TEMPORARY), **late}
 
     def commands(self, image: ImagePlan) -> list[list[str]]:
         """The exact commands that `build` would run, running none of them."""

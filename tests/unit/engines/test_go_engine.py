@@ -14,6 +14,7 @@ import pytest
 
 from gopherwhale import engines
 from gopherwhale import plan as planning
+from gopherwhale.engines import memory
 from gopherwhale.engines.go import GoEngine
 from gopherwhale.errors import BuildError, MissingToolError, UsageError
 from gopherwhale.oci.documents import Index, Manifest
@@ -31,6 +32,7 @@ _GO = """#!/bin/sh
 [ "$1" = env ] && { echo "$FAKE_GOROOT"; exit 0; }
 [ "$1" = version ] && { printf "$3: go1.2.3\\n$FAKE_MODULES"; exit 0; }
 echo "$GOARCH" >> "$FAKE_LOG"
+echo "$GOGC" >> "$FAKE_LOG.collecting"
 [ "$GOARCH" = "$FAKE_BROKEN" ] && { echo '# example.com/hello'; echo 'main.go:1: broken'; exit 1; }
 while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done
 [ "$GOOS" = windows ] && end=.exe
@@ -126,6 +128,19 @@ def test_the_surroundings_do_not_choose_the_platform(bench: Bench) -> None:
     """An ambient GOARCH never reaches the compiler."""
     bench.build()
     assert sorted(Path(bench.environment["FAKE_LOG"]).read_text().split()) == ["amd64", "arm"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "build_env", "expected"), [("", {}, "off"), ("50", {}, "50"), ("50", {"GOGC": "7"}, "7")]
+)
+def test_go_collects_late_unless_told_otherwise(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, ours: str, build_env: dict[str, str], expected: str
+) -> None:
+    """A compiler's garbage goes with it; what the surroundings say stands, and the settings above all."""
+    monkeypatch.setattr(memory, "available", lambda: 64 * 1024**3)
+    bench.environment["GOGC"] = ours
+    bench.build(go={"build_env": build_env})
+    assert set(Path(bench.environment["FAKE_LOG"] + ".collecting").read_text().split()) == {expected}
 
 
 def test_the_same_commit_gives_the_same_index_and_writes_no_layer_again(bench: Bench) -> None:
