@@ -104,10 +104,10 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 	slow := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(started)
 		time.Sleep(100 * time.Millisecond)
-		io.WriteString(w, "done")
+		_, _ = io.WriteString(w, "done")
 	})
 	stopped := make(chan error, 1)
-	go func() { stopped <- serve(ctx, listener, slog.New(slog.NewTextHandler(io.Discard, nil)), slow) }()
+	go func() { stopped <- serve(ctx, listener, slog.New(slog.DiscardHandler), slow) }()
 	go func() {
 		<-started
 		cancel()
