@@ -15,6 +15,8 @@ from gopherwhale.dockerfile.stages import SCRATCH
 from gopherwhale.errors import UsageError
 
 _RELEASE = re.compile(r"1\.[0-9]+(?:\.[0-9]+)?")
+# What compiles to a mere stub without cgo, and what does the same in Go alone.
+_STUBS: Final[Mapping[str, str]] = {"github.com/mattn/go-sqlite3": "modernc.org/sqlite"}
 # Folders whose programs serve the repository's own development.
 _ASIDE: Final = frozenset(
     {
@@ -124,6 +126,7 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
         )
     if recipe and not recipe.compiles:
         answers["base"] = recipe.answer
+    notes += _warnings(survey)
     notes += _engine_notes(survey, recipe, shape["engine"], answers["ci"])
     return Derived(answers=answers, notes=tuple(notes))
 
@@ -156,6 +159,22 @@ def _engine(survey: Survey, recipe: Recipe | None) -> str:
         return "buildx"
     # A Dockerfile's build sees this folder alone, and our own would fail at its first step.
     return "go" if survey.outside and recipe is None else "auto"
+
+
+def _warnings(survey: Survey) -> list[str]:
+    """What builds without a complaint and would not run, or would hold what it should not."""
+    required = {path for module in survey.modules.values() for path in module.required}
+    notes = [
+        f"{path}: without cgo, as images are built, it fails when the program runs; {other} does not"
+        for path, other in _STUBS.items()
+        if path in required
+    ]
+    if survey.embeds_dist:
+        notes.append(
+            "dist/ is embedded, and images would go there: set another `dist` in gopherwhale.toml,"
+            " and name that one in .dockerignore, .gitignore and what CI runs"
+        )
+    return notes
 
 
 def _engine_notes(survey: Survey, recipe: Recipe | None, engine: str, ci: object) -> list[str]:

@@ -29,6 +29,7 @@ class ModFile:
         toolchain: As 1.24.1; empty where none is named.
         used: The folders of a workspace, as they are written.
         replaced: The folders that take other modules' places, as they are written.
+        required: The paths of the modules that it needs.
     """
 
     module: str = ""
@@ -36,18 +37,21 @@ class ModFile:
     toolchain: str = ""
     used: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
 
 
 def parse(text: str) -> ModFile:
     """Read a go.mod or go.work."""
     first: dict[str, str] = {}
-    used, replaced = [], []
+    used, replaced, required = [], [], []
     for verb, *words in _statements(text):
         match verb, words:
             case (("module" | "go" | "toolchain"), [value, *_]):
                 first.setdefault(verb, value)
             case "use", [folder, *_]:
                 used.append(folder)
+            case "require", [path, *_]:
+                required.append(path)
             case "replace", [*_, "=>", folder] if folder.startswith(("./", "../")) or folder in (".", ".."):
                 replaced.append(folder)
     return ModFile(
@@ -56,6 +60,7 @@ def parse(text: str) -> ModFile:
         toolchain=_version(first.get("toolchain", "").removeprefix("go")),
         used=tuple(dict.fromkeys(used)),
         replaced=tuple(dict.fromkeys(replaced)),
+        required=tuple(dict.fromkeys(required)),
     )
 
 

@@ -73,6 +73,7 @@ class Survey:
         has_workflows: Whether GitHub runs something for it already.
         runners: Of `invoke` and `nox` those that run tasks of its own, none of them ours.
         outside: Folders that its modules take others from and that are not in it, as they are written.
+        embeds_dist: Whether a program at the top embeds something in the folder where images go.
     """
 
     root: Path
@@ -86,6 +87,7 @@ class Survey:
     has_workflows: bool
     runners: tuple[str, ...]
     outside: tuple[str, ...]
+    embeds_dist: bool
 
 
 def find_root(start: Path) -> Path:
@@ -131,6 +133,7 @@ def look(root: Path) -> Survey:
     modules, outside = _modules(root, workspace=workspace)
     programs: list[Program] = []
     embedded: set[str] = set()
+    embeds_dist = False
     for folder, files in _folders(root, modules):
         module = max((m for m in modules if _below(folder, m)), key=len, default=None)
         sources = [
@@ -142,6 +145,8 @@ def look(root: Path) -> Survey:
             continue
         embedded |= {name for source in sources for name in _IGNORED if _embeds(source, folder, name)}
         programs += _programs(folder, module, modules[module].module, sources)
+        if folder == ".":
+            embeds_dist = any(name.split("/")[0] == "dist" for one in sources for name in one.embedded)
     return Survey(
         root=root,
         workspace=workspace,
@@ -153,6 +158,7 @@ def look(root: Path) -> Survey:
         license=_license(root),
         has_workflows=any((root / ".github" / "workflows").glob("*.y*ml")),
         outside=outside,
+        embeds_dist=embeds_dist,
         runners=tuple(name for name, files in RUNNERS.items() if any(is_theirs(root / f) for f in files)),
     )
 

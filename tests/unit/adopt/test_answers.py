@@ -101,6 +101,16 @@ def test_several_images_at_gitlab_lie_below_the_project(tmp_path: Path) -> None:
     }
 
 
+def test_what_would_fail_later_is_said_at_once(tmp_path: Path) -> None:
+    """A module that is a stub without cgo, and a folder of images that the program embeds."""
+    main = "package main\n\n//go:embed all:dist/assets\nvar f embed.FS\n\nfunc main() {}\n"
+    assert notes(tmp_path, {"main.go": MAIN}).count("\n") == 0
+    mod = f"{MOD}\nrequire (\n\tgithub.com/mattn/go-sqlite3 v1.14.0 // indirect\n)\n"
+    said = notes(tmp_path, {"main.go": main, "go.mod": mod})
+    assert "github.com/mattn/go-sqlite3: without cgo" in said
+    assert "dist/ is embedded, and images would go there" in said
+
+
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     """Programs for the repository's own use are left out with a note; --package chooses freely."""
     tree = {"cmd/a/main.go": MAIN, "internal/gen/main.go": MAIN, "examples/x/main.go": MAIN}
