@@ -112,16 +112,16 @@ class BinaryFacts:
     def level(self) -> str:
         """The CPU level it is compiled for, as a variant (`v7`), or empty where nothing tells.
 
-        Go's setting, else what the file's own notes ask for.
+        Go's setting, or what the file's own notes ask for where that is more: the C code beside Go's, as
+        Debian's armhf compiles it for v7 whatever GOARM says.
         """
         setting = self.settings.get(_LEVELS.get(self.architecture, ""), "")
         text, _, options = setting.partition(",")
         if text == "v8.0" and "lse" in options.split(","):
             # The large system extensions are a part of Armv8.1, and optional before.
             return "v8.1"
-        if not text:
-            return self.cpu_level
-        return f"v{text}" if text[0].isdecimal() else text
+        own = f"v{text}" if text[:1].isdecimal() else text
+        return max(own, self.cpu_level, key=rank)
 
     @property
     def platform(self) -> Platform:
@@ -152,6 +152,18 @@ class BinaryFacts:
             "members": [member.to_document() for member in self.members],
         }
         return {key: value for key, value in plain.items() if value}
+
+
+def rank(level: str) -> tuple[int, int]:
+    """`v8.1` as (8, 1), `power9` as (9, 0), `rva22u64` as (22, 0), and nothing as (0, 0)."""
+    digits = level.lstrip("abcdefghijklmnopqrstuvwxyz").partition("u")[0]
+    major, _, minor = digits.partition(".")
+    return (_number(major), _number(minor))
+
+
+def _number(digits: str) -> int:
+    # Python refuses to read a number of thousands of digits, and whoever made the binary chose them.
+    return int(digits[:9]) if digits.isdecimal() else 0
 
 
 def begins_as_program(head: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from gopherwhale.platforms import Platform
 from gopherwhale.verify import elf
-from gopherwhale.verify.facts import CUT_SHORT, DAMAGED_INFO, BinaryFacts
+from gopherwhale.verify.facts import CUT_SHORT, DAMAGED_INFO, BinaryFacts, rank
 from gopherwhale.verify.findings import Finding, Severity, finding
 
 # What "no variant" stands for. riscv64 and ppc64 have no variants in an image index, so a level above Go's
@@ -151,10 +151,10 @@ def _judge_level(declared: Platform, path: str, facts: BinaryFacts) -> list[Find
     if not wanted or not facts.level:
         return []
     found = f"code for {facts.level}"
-    if not _runs(_rank(facts.level), _rank(wanted)):
+    if not _runs(rank(facts.level), rank(wanted)):
         expected = f"code for {wanted} or older"
         return [finding("variant-too-new", declared, path, expected=expected, found=found)]
-    if _rank(facts.level) != _rank(wanted) and declared.variant:
+    if rank(facts.level) != rank(wanted) and declared.variant:
         expected = f"code for {wanted}"
         return [finding("variant-older", declared, path, expected=expected, found=found)]
     return []
@@ -165,15 +165,3 @@ def _runs(code: tuple[int, int], machine: tuple[int, int]) -> bool:
     if (code[0], machine[0]) == (8, 9):
         return code[1] <= machine[1] + 5
     return code <= machine
-
-
-def _rank(level: str) -> tuple[int, int]:
-    """`v8.1` as (8, 1), `power9` as (9, 0), `rva22u64` as (22, 0)."""
-    digits = level.lstrip("abcdefghijklmnopqrstuvwxyz").partition("u")[0]
-    major, _, minor = digits.partition(".")
-    return (_number(major), _number(minor))
-
-
-def _number(digits: str) -> int:
-    # Python refuses to read a number of thousands of digits, and whoever made the binary chose them.
-    return int(digits[:9]) if digits.isdecimal() else 0

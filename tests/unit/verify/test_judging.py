@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -12,9 +13,10 @@ import pytest
 from gopherwhale.oci.documents import ATTESTATION, OCI_INDEX, OCI_MANIFEST, REFERENCE_TYPE, encode
 from gopherwhale.platforms import normalise, parse, parse_many
 from gopherwhale.verify.codes import Severity
+from gopherwhale.verify.facts import BinaryFacts
 from gopherwhale.verify.findings import Report
 from gopherwhale.verify.image import Wanted, verify_image
-from tests.unit.verify.binaries import elf
+from tests.unit.verify.binaries import elf, note
 from tests.unit.verify.judged import (
     LOADERS,
     alone,
@@ -82,6 +84,16 @@ def test_10_a_variant_is_held_against_the_program_s_own(declared: str, level: st
     report = alone(declared, files({"/app": program(declared, level)}))
     assert codes(report) == ({name} if name else set())
     assert report.ok is (name != "variant-too-new")
+
+
+def test_10_c_code_counts_beside_go_s() -> None:
+    """A program of cgo's is for the newer of the two: GOARM=6 means nothing where libc is for v7."""
+    isa = note(b"GNU", 5, struct.pack("<IIII", 0xC0008002, 4, 0b111, 0))
+    linked = program(AMD, "v1", lines={"CGO_ENABLED": "1"}, notes=isa)
+    assert named(alone(AMD, files({"/app": linked})), "variant-too-new").found == "code for v3"
+    old = BinaryFacts(format="ELF", architecture="arm", settings={"GOARM": "6"}, cpu_level="v7")
+    new = BinaryFacts(format="ELF", architecture="arm", settings={"GOARM": "7"}, cpu_level="v5")
+    assert (old.level, new.level) == ("v7", "v7")
 
 
 @pytest.mark.parametrize("variant", ["v8", "", "8"])
