@@ -115,8 +115,10 @@ class Scope:
         words = [*self.config.entrypoint, *self.config.command]
         try:
             if self.declared.os == "windows" and words:
-                path = WindowsFiles(self.system, self.config).program(words[0])
+                path, *behind = WindowsFiles(self.system, self.config).programs(words)
                 self._add(path, "entrypoint")
+                for other in behind:
+                    self._add(other, "argument")
                 return path
             path = self.system.entrypoint(self.config)
         except NotRunnable as problem:

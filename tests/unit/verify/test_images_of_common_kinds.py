@@ -257,6 +257,31 @@ def test_a_windows_program_is_found_as_windows_does(paths: list[str], words: lis
     assert report.platforms[0].entrypoint == f"/{paths[0]}"
 
 
+@pytest.mark.parametrize(
+    "process",
+    [
+        {"Cmd": ["cmd /S /C app.exe serve"], "ArgsEscaped": True},
+        {"Cmd": ["cmd", "/S", "/C", "app serve"]},
+        {"Entrypoint": ["powershell -Command $ErrorActionPreference = 'Stop'; C:\\srv\\app.exe"]},
+        {"Entrypoint": ['"C:\\srv\\app.exe" serve']},
+        {"Entrypoint": ["app"], "Cmd": ["other"]},
+    ],
+)
+@pytest.mark.parametrize("right", [True, False])
+def test_what_a_shell_of_windows_runs_is_judged(process: dict[str, Any], *, right: bool) -> None:
+    """The shell form is one word, whole: the shell is in the base, and the program behind it counts."""
+    shell = pe()
+    contents = {f"/Files/Windows/System32/{name}.exe": shell for name in ("cmd", "powershell")}
+    contents["/Files/srv/app.exe"] = program("windows/amd64" if right else "windows/arm64")
+    contents["/Files/srv/other.exe"] = program("windows/arm64")
+    memory = Memory()
+    whole = {"Entrypoint": None, "WorkingDir": "C:\\srv", **process}
+    memory.put_index([put(memory, "windows/amd64", files(contents), **whole)])
+    report = verify_image(memory)
+    assert codes(report) == (set() if right else {"build-info-disagrees"})
+    assert report.platforms[0].program == "/Files/srv/app.exe"
+
+
 def test_two_versions_of_windows_are_two_platforms() -> None:
     """`os.version` tells them apart, and both may hold one program."""
     memory = Memory()
