@@ -93,6 +93,10 @@ EXAMPLES: Final = (
         "download-of-one-architecture",
         ("COPY --from=build", "ADD https://example.com/tool-linux-amd64 /tool\nCOPY --from=build"),
     ),
+    _example(
+        "copy-of-one-architecture",
+        ("COPY --from=build", "COPY bin/tool-linux-amd64 /tool\nCOPY --from=build"),
+    ),
     _example("modules-not-apart", (_MODULES, "COPY . .\n"), (_MODULE_CACHE, "")),
     _example("sources-before-modules", (_MODULES, f"COPY . .\nRUN {_MODULE_CACHE}go mod download\n")),
     _example("go-build-all", ("go build -trimpath", "go build -a -trimpath")),

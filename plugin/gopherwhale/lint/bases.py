@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gopherwhale.dockerfile.stages import SCRATCH, Stage, sources
 from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.dockerfile.variables import expand
+from gopherwhale.dockerfile.words import Word
 from gopherwhale.lint.builds import GoBuild
 from gopherwhale.lint.findings import Edit, Finding, finding
 from gopherwhale.lint.scripts import Script, scripts
@@ -188,6 +189,33 @@ def downloads(view: View) -> Iterator[Finding]:
                     severity=_weight(view, final=stage in view.final_chain, value=found[1]),
                     edit=edit,
                 )
+
+
+def copies(view: View) -> Iterator[Finding]:
+    """`copy-of-one-architecture`: what was compiled outside, or for one, and goes into each image."""
+    for stage in view.used:
+        known = {one.name: one.value for one in stage.variables if one.by.name == "ENV" or one.value}
+        found = list(_copied(stage, known))
+        # Several are a program for each, from which somebody chooses later.
+        if stage in view.chosen or len({architecture.lower() for *_, architecture in found}) != 1:
+            continue
+        for one, word, architecture in found:
+            yield finding(
+                "copy-of-one-architecture",
+                view.path,
+                one.place(word.offset)[0],
+                f"a file for {architecture}",
+                severity=_weight(view, final=stage in view.final_chain, value=architecture),
+                edit=None if one.json else _by_argument(view, one, word.offset, word.raw),
+            )
+
+
+def _copied(stage: Stage, known: Mapping[str, str | None]) -> Iterator[tuple[Instruction, Word, str]]:
+    for one in stage.instructions:
+        for word in one.words[:-1] if one.name in ("ADD", "COPY") else ():
+            path = "" if _URL.match(word.text) else expand(word.text, known)
+            if found := _ARCHITECTURE.search(path):
+                yield one, word, found[1]
 
 
 def _added(view: View, stage: Stage) -> Iterator[tuple[int, str, Edit | None]]:

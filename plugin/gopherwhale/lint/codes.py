@@ -58,6 +58,8 @@ _ALL: Final = (
      "pin the digest of the index, as `docker buildx imagetools inspect` shows it"),
     ("download-of-one-architecture", _E, "a download with an architecture in its URL",
      "every platform gets the program of this architecture", "write the architecture as ${TARGETARCH}"),
+    ("copy-of-one-architecture", _E, "a file copied that has an architecture in its path",
+     "every platform gets the program of this architecture", "write the architecture as ${TARGETARCH}"),
     # How Go is built.
     ("modules-not-apart", _W, "modules without a layer of their own",
      "each change of the sources downloads every module again",

@@ -22,6 +22,7 @@ RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     bases.named_by_architecture,
     bases.pinned_by_digest,
     bases.downloads,
+    bases.copies,
     go_builds.modules,
     go_builds.habits,
     go_builds.base,

@@ -388,6 +388,35 @@ def test_downloads(text: str, expected: list[tuple[int, str]]) -> None:
     assert lines("download-of-one-architecture", text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM a:1\nCOPY build/linux-amd64/app /app", [(2, "error")]),
+        ('FROM a:1\nCOPY ["bin/app_linux_arm64", "/app"]', [(2, "error")]),
+        ("FROM a:1\nARG A=x86_64\nADD dist/app-$A.tar.gz /", [(3, "error")]),
+        ("FROM a:1\nCOPY \\\n  --chmod=755 \\\n  bin/app-amd64 /app", [(4, "error")]),
+        ("FROM b:1 AS b\nFROM a:1\nCOPY --from=b /go/bin/linux_arm64/app /app", [(3, "error")]),
+        ("FROM b:1 AS b\nCOPY tool-amd64 /t\nFROM a:1\nCOPY --from=b /app /app", [(2, "warning")]),
+        ("FROM b:1 AS b\nCOPY tool-amd64 /t\nFROM a:1\nCOPY x /x", []),
+        ("FROM a:1\nCOPY bin/app-amd64 bin/app-arm64 /stock/", []),
+        ("FROM a:1\nCOPY bin/app-$TARGETARCH /app-amd64", []),
+        ("FROM a:1\nCOPY docs/camd64.md /x", []),
+        ("FROM a:1\nADD https://e.com/x-amd64 /x", []),
+        ("FROM a AS x-amd64\nCOPY amd64/a /a\nFROM a AS x-arm64\nCOPY arm64/a /a\nFROM x-$TARGETARCH", []),
+    ],
+)  # fmt: skip
+def test_copies(text: str, expected: list[tuple[int, str]]) -> None:
+    """What was compiled for one architecture, outside or in a stage, and goes into the image of each."""
+    assert lines("copy-of-one-architecture", text) == expected
+
+
+def test_a_copy_for_the_one_architecture_that_is_built_stops_nothing() -> None:
+    """As with a base of one architecture, and a download."""
+    text = "FROM a:1\nCOPY bin/app-amd64 /app"
+    one = parse_many(["linux/amd64"])
+    assert lines("copy-of-one-architecture", text, platforms=one) == [(2, "notice")]
+
+
 DOWNLOAD = "RUN go mod download"
 BUILD = "RUN GOARCH=$TARGETARCH go build"
 
