@@ -58,10 +58,13 @@ _LONG: Final = (
 _HOME: Final = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
+# Readers of hostile bytes go through thousands of damaged inputs in tests/fuzz; here is a look at each.
+hypothesis.settings.register_profile("developing", max_examples=60)
 # A check of somebody's change tries the same examples every time; new ones are looked for while developing.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
-if AMBIENT.get("CI") or AMBIENT.get(REQUIRE_ENGINE):
-    hypothesis.settings.load_profile("repeatable")
+hypothesis.settings.register_profile("repeatable", max_examples=60, derandomize=True)
+hypothesis.settings.load_profile(
+    "repeatable" if AMBIENT.get("CI") or AMBIENT.get(REQUIRE_ENGINE) else "developing"
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

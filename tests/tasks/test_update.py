@@ -68,17 +68,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def source(made: Path, tmp_path: Path) -> Path:
-    """The template's repository, its first version committed."""
-    return shutil.copytree(made / "first", tmp_path / "template")
+    """The template's repository, both versions committed."""
+    return shutil.copytree(made / "second", tmp_path / "template")
 
 
 @pytest.fixture
-def hello(made: Path, tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def hello(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository made from the first version, committed; the template has its second one by now."""
-    shutil.copytree(made / "made here", tmp_path / "made here")
-    shutil.rmtree(source)
-    shutil.copytree(made / "second", source)
-    root = tmp_path / "made here" / "hello"
+    root = shutil.copytree(made / "made here" / "hello", tmp_path / "made here" / "hello")
     monkeypatch.chdir(root)
     return root
 
@@ -237,7 +234,7 @@ def test_an_adopted_repository_gets_no_program(
     tree = {"go.mod": "module github.com/acme/hello\n", "main.go": MAIN, "Dockerfile": "FROM scratch\n"}
     root = write(tmp_path / "own", tree)
     monkeypatch.chdir(root)
-    write(source, {f"{FOLDER}/.dockerignore": "first\n"})
+    template(source, {**FIRST, ".dockerignore": "first\n"})
     assert call("init", "--yes", "--template", str(source)) == 0
     commit(root)
     assert set(snapshot(root)) == {*tree, ".gopherwhale.json", "tasks.py", ".dockerignore", "old.txt"}

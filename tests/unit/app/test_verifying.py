@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,21 @@ AMD, ARM = "linux/amd64", "linux/arm64"
 Run = Callable[..., tuple[ExitCode, str, str]]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository for two platforms, whose layout holds what it should, made once."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "go.mod").write_text("module example.invalid/hello\n")
+    (folder / "gopherwhale.toml").write_text('repository = "acme/hello"\n')
+    make_layout(folder / "dist" / "hello", {one: program(one) for one in (AMD, ARM)})
+    make_layout(folder / "wrong", {AMD: program(AMD), ARM: code("s390x")})
+    return folder
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Verify in a repository for two platforms, whose layout holds what it should."""
-    (tmp_path / "go.mod").write_text("module example.invalid/hello\n")
-    (tmp_path / "gopherwhale.toml").write_text('repository = "acme/hello"\n')
-    make_layout(tmp_path / "dist" / "hello", {one: program(one) for one in (AMD, ARM)})
-    make_layout(tmp_path / "wrong", {AMD: program(AMD), ARM: code("s390x")})
+def run(made: Path, tmp_path: Path) -> Run:
+    """Verify in a copy of it."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
 
     def call(form: str = "table", reports: tuple[str, ...] = (), **own: Any) -> tuple[ExitCode, str, str]:
         out, err = io.StringIO(), io.StringIO()

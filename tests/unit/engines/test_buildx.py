@@ -6,18 +6,27 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gopherwhale import engines, plan
-from gopherwhale.engines.buildx import BuildxEngine
 from gopherwhale.errors import GopherwhaleError, MissingToolError, UsageError
 from gopherwhale.oci.layout_writer import writing
 from gopherwhale.settings import load
 from tests.unit.test_plan import REVISION
+
+if TYPE_CHECKING:
+    # It takes most of a second to import: one worker of all pays it, when the first test needs it.
+    from gopherwhale.engines.buildx import BuildxEngine
+
+
+def buildx(environment: Mapping[str, str]) -> BuildxEngine:
+    from gopherwhale.engines import buildx  # noqa: PLC0415
+
+    return buildx.BuildxEngine(environment)
 
 
 def image(root: Path = Path("/r/hello"), **flags: Any) -> plan.ImagePlan:
@@ -26,7 +35,7 @@ def image(root: Path = Path("/r/hello"), **flags: Any) -> plan.ImagePlan:
 
 
 def command(**flags: Any) -> list[str]:
-    (found,) = BuildxEngine({}).commands(image(**flags))
+    (found,) = buildx({}).commands(image(**flags))
     return found
 
 
@@ -128,7 +137,7 @@ def fake_docker(folder: Path, script: str) -> dict[str, str]:
 def test_without_a_client_the_error_says_so(tmp_path: Path) -> None:
     """No docker on PATH is exit code 14, not a traceback."""
     with pytest.raises(MissingToolError, match="no docker on PATH"):
-        BuildxEngine({"PATH": str(tmp_path)}).check()
+        buildx({"PATH": str(tmp_path)}).check()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +151,7 @@ def test_without_a_client_the_error_says_so(tmp_path: Path) -> None:
 def test_an_engine_that_does_not_answer_is_named(tmp_path: Path, script: str, message: str) -> None:
     """The client is there, and the daemon or buildx is not: it is said which."""
     with pytest.raises(MissingToolError, match=message):
-        BuildxEngine(fake_docker(tmp_path, script)).check()
+        buildx(fake_docker(tmp_path, script)).check()
 
 
 @pytest.mark.parametrize(
@@ -188,9 +197,7 @@ def attempt(folder: Path, **flags: Any) -> tuple[str, list[str], str]:
     root.mkdir()
     said: list[str] = []
     with pytest.raises(GopherwhaleError) as caught, writing(root / "dist" / "hello") as writer:
-        BuildxEngine(fake_docker(folder, _OLD_STORE)).build(
-            image(root, **flags), writer, said.append, lambda: None
-        )
+        buildx(fake_docker(folder, _OLD_STORE)).build(image(root, **flags), writer, said.append, lambda: None)
     asked = (folder / "docker.asked").read_text().splitlines()
     words = {word for line in asked for word in ("inspect", "info", "build") if f"{word} " in f"{line} "}
     return str(caught.value), sorted(words), "\n".join(said)

@@ -31,7 +31,7 @@ def configured(folder: Path, document: object) -> dict[str, str]:
 def helper(folder: Path, name: str, lines: str) -> None:
     """A credential helper that notes its arguments, and what it is asked on its standard input."""
     program = folder / f"docker-credential-{name}"
-    head = f"#!{sys.executable}\nimport sys, json, time\nasked = sys.stdin.read()\n"
+    head = f"#!{sys.executable} -IS\nimport sys, json, time\nasked = sys.stdin.read()\n"
     note = f"open({str(folder / 'asked')!r}, 'a').write(repr(sys.argv[1:]) + asked + '\\n')\n"
     program.write_text(head + note + lines)
     program.chmod(0o755)
@@ -106,7 +106,8 @@ def test_05_a_helper_that_fails_is_named_without_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str | None, message: str
 ) -> None:
     """It may have printed the secret: neither the message nor what stands behind it repeats that."""
-    monkeypatch.setattr(credentials, "_HELPER_SECONDS", 0.5)
+    if "sleep" in (lines or ""):
+        monkeypatch.setattr(credentials, "_HELPER_SECONDS", 0.5)
     environment = configured(tmp_path, {"credsStore": "safe"})
     if lines is not None:
         helper(tmp_path, "safe", lines)

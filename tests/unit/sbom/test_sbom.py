@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
-from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from gopherwhale.errors import BuildError, GopherwhaleError
 from gopherwhale.oci.attest import IN_TOTO, PREDICATE_TYPE
@@ -73,12 +69,19 @@ def materials(**changes: Any) -> Materials:
 
 def check_spdx(document: Mapping[str, Any]) -> None:
     """What SPDX's own tools have against a document is a failure."""
+    # They take most of a second to import, and one worker of all pays it here.
+    from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser  # noqa: PLC0415
+    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document  # noqa: PLC0415
+
     parsed = JsonLikeDictParser().parse(dict(document))  # type: ignore[no-untyped-call] # the tools have no types
     assert [message.validation_message for message in validate_full_spdx_document(parsed)] == []
 
 
 def check_cyclonedx(document: Mapping[str, Any]) -> None:
     """What CycloneDX's own schema has against a document is a failure."""
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document)) is None
 
 
