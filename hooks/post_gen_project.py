@@ -153,7 +153,8 @@ def greet(answers: Mapping[str, Any], name: str, hindered: str) -> str:
         lines[:0] = [f"No commit was made: {hindered}", ""]
     lines.append(f"    cd {name}")
     if not committed:
-        lines.append("    git init && git add --all && git commit --message 'First commit'")
+        start = f"git init --initial-branch {answers['default_branch']}"
+        lines.append(f"    {start} && git add --all && git commit --message 'First commit'")
     docker = answers["__docker"]
     lines += [
         f"    {docker}cross-build && {docker}verify-arch",

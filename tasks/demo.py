@@ -169,6 +169,6 @@ def _next(root: Path) -> list[str]:
         "  invoke --list                    # what can be done here",
         "  invoke docker.plan               # settings, tags, labels, the exact commands",
         "  invoke docker.cross-build        # again, after a change: seconds",
-        "  git init && git add --all && git commit --message 'First commit'",
+        "  git init --initial-branch main && git add --all && git commit --message 'First commit'",
         "  invoke docker.push --repository REGISTRY/NAME",
     ]

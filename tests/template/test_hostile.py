@@ -131,3 +131,14 @@ def test_20_no_name_to_commit_under_costs_no_file(tmp_path: Path, capfd: pytest.
         folder = bake(tmp_path / "target", first_commit="yes")
     assert (folder / "go.mod").is_file()
     assert "No commit was made: git commit:" in capfd.readouterr().out
+
+
+def test_the_greeting_puts_it_under_git_on_the_default_branch(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The command that is shown starts the branch that is `latest`, whatever git calls a first branch."""
+    folder = bake(tmp_path / "target", default_branch="trunk")
+    (line,) = (line for line in capfd.readouterr().out.splitlines() if "git init" in line)
+    environment = {**os.environ, **_IDENTITY}
+    subprocess.run(["sh", "-ec", line], cwd=folder, env=environment, check=True, timeout=60)
+    assert _git(folder, "status", "--porcelain", "--branch") == "## trunk"
