@@ -81,5 +81,6 @@ def test_a_folder_that_is_there_is_left_alone(
     """Nothing is written into it."""
     (tmp_path / "here/hello").mkdir()
     assert call("new", "--no-input") == 2
-    assert "already exists" in capfd.readouterr().err
+    place = tmp_path / "here/hello"
+    assert f"gopherwhale: {place} is there already\n  choose another name" in capfd.readouterr().err
     assert list((tmp_path / "here/hello").iterdir()) == []

@@ -32,6 +32,8 @@ _MAX_LINE: Final = 200
 SHAPE: Final = "_shape"
 # https://cookiecutter.readthedocs.io/en/stable/advanced/boolean_variables.html#basic-usage
 _YES_OR_NO: Final = frozenset({"1", "true", "t", "yes", "y", "on", "0", "false", "f", "no", "n", "off"})
+# As cookiecutter says it: cookiecutter/generate.py, render_and_create_dir.
+_EXISTS = re.compile(r'"(.+)" directory already exists')
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -117,7 +119,14 @@ def make(template: Path, answers: Mapping[str, Any], output: Path, *, ask: bool)
     with tempfile.TemporaryDirectory(prefix="gopherwhale-render-") as folder:
         command = _cookiecutter(template, answers, Path(folder), output)
         if not ask:
-            return _run(command, output, "the template", **_litter(folder))
+            try:
+                return _run(command, output, "the template", **_litter(folder))
+            except UsageError as error:
+                if found := _EXISTS.search(error.problem):
+                    raise UsageError(
+                        f"{found[1]} is there already", hint="choose another name: --answer project=NAME"
+                    ) from None
+                raise
         # A person takes the time that a person takes.
         asking = [word for word in command if word != "--no-input"]
         environment = {**os.environ, **_litter(folder)}
