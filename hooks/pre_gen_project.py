@@ -193,6 +193,9 @@ def module(answers: Answers) -> str | None:
     value = str(answers["module"])
     host, _, rest = value.partition("/")
     parts = rest.split("/")
+    if _exists(answers) and len(value) <= _MAX_MODULE and all(map(_is_module_part, value.split("/"))):
+        # Of a repository that exists go.mod is its own, and `go mod init hello` is all that it takes.
+        return None
     major = _MAJOR.fullmatch(parts[-1]) if len(parts) > 1 else None
     sound = (
         len(value) <= _MAX_MODULE
@@ -332,6 +335,12 @@ def shape(given: Mapping[str, Any]) -> str:
                 if key not in patterns or not re.fullmatch(patterns[key], str(item)):
                     return f"{_short(key)} is {_short(item)}"
     return ""
+
+
+def _exists(answers: Answers) -> bool:
+    """Whether the answers are of a repository that has its programs already."""
+    given = answers.get("_shape", {})
+    return bool(given.get("packages") or given.get("images"))
 
 
 def _is_module_part(part: str) -> bool:

@@ -191,6 +191,34 @@ def test_ci_runs_tasks_that_are_there(
     assert {name: (hello / name).read_text() for name in own} == {name: NOT_OURS[name] for name in own}
 
 
+@pytest.mark.parametrize("module", ["hello", "my_app", "GitHub.com/Acme/X", "backend/api/v2"])
+def test_a_module_that_nobody_downloads_is_adopted(hello: Path, call: Call, module: str) -> None:
+    """`go mod init hello` is how many a program begins: go.mod is its own, and stays as it is."""
+    write(hello, {"go.mod": f"module {module}\n\ngo 1.26\n"})
+    assert call("init", "--yes", "--repository", "ghcr.io/acme/hello") == 0
+    assert (hello / "go.mod").read_text() == f"module {module}\n\ngo 1.26\n"
+    assert load(hello).images
+    assert call("update", "--yes", "--allow-dirty", "--answer", "weekly=yes") == 0
+
+
+def test_what_the_user_calls_it_is_what_it_is_called(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--answer project and image are what all else follows from, in a second run too."""
+    git(hello, "remote", "set-url", "origin", "https://git.example/acme/hello")
+    assert call("init", "--yes") == 2
+    assert "gopherwhale init --repository REGISTRY/NAME" in capsys.readouterr().err
+    answers = ("--answer", "project=otter", "--answer", "image=docker.io/acme/otter")
+    assert call("init", "--yes", *answers) == 0, capsys.readouterr().err
+    image = load(hello).images["otter"]
+    assert (image.repository, image.go.packages) == ("docker.io/acme/otter", (".=/otter",))
+    assert "/otter\n" in (hello / "Dockerfile").read_text()
+    assert "DOCKERHUB_TOKEN" in (hello / ".github/workflows/image.yaml").read_text()
+    answers = ("--answer", "project=seal", "--overwrite", "gopherwhale.toml")
+    assert call("init", "--yes", "--repository", "ghcr.io/acme/x", *answers) == 0
+    assert load(hello).images["x"].go.packages == (".=/seal",)
+
+
 def test_a_package_of_go_called_tasks_is_none_of_invokes(hello: Path, call: Call) -> None:
     """Only a package of Python takes the place of tasks.py."""
     write(hello, {"tasks/queue.go": LIBRARY})
@@ -413,7 +441,7 @@ def test_the_template_refuses_an_answer_in_its_own_words(
     hello: Path, call: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What the hook of a new repository refuses is refused here, with what to type."""
-    assert call("init", "--yes", "--answer", "go_version=1.2", "--answer", "image=ghcr.io/X/Y") == 2
+    assert call("init", "--yes", "--answer", "go_version=1.2", "--answer", "platforms=linux/x") == 2
     said = capsys.readouterr().err
     assert "the template: " in said
     assert "type a release of Go" in said

@@ -70,10 +70,12 @@ class Wishes:
     Attributes:
         repository: Where the image goes.
         packages: The main packages to ship, as `./cmd/serve`.
+        project: What the image is called.
     """
 
     repository: str = ""
     packages: Sequence[str] = ()
+    project: str = ""
 
 
 def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, wishes: Wishes) -> Derived:
@@ -94,7 +96,8 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
     path = survey.modules["."].module if "." in survey.modules else chosen[0].import_path
     # A workspace has no path of its own: it is called as its repository is.
     whole = path if "." in survey.modules else facts.source.rstrip("/") or survey.root.resolve().name
-    project = naming.name_of(naming.binary(chosen[0].import_path if len(chosen) == 1 else whole))
+    found = naming.name_of(naming.binary(chosen[0].import_path if len(chosen) == 1 else whole))
+    project = wishes.project or found
     image = naming.image_of(wishes.repository, facts.source, path, project, notes)
     if recipe and len(chosen) > 1:
         chosen = _started(chosen, recipe, notes)

@@ -12,6 +12,8 @@ from gopherwhale.errors import UsageError
 _MAJOR = re.compile(r"v[0-9]+")
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 _MAX_NAME: Final = 63
+# As hooks/pre_gen_project.py has them: folders of an image, or of a repository.
+_TAKEN: Final = frozenset({"cmd", "dev", "dist", "etc", "internal", "proc", "sys", "usr", "vendor"})
 
 
 def binary(import_path: str) -> str:
@@ -23,6 +25,8 @@ def binary(import_path: str) -> str:
 def name_of(text: str) -> str:
     """A name for an image and its program, by the grammar of the template's question `project`."""
     name = _NOT_A_NAME.sub("-", text.lower()).strip("-")[:_MAX_NAME].rstrip("-")
+    if name in _TAKEN:
+        return f"{name}-app"
     return name if name[:1].isalpha() else f"app-{name}".rstrip("-")
 
 

@@ -19,6 +19,8 @@ from gopherwhale.errors import ExitCode, UsageError
 
 # What a new repository has as a program of its own, which one that exists has already.
 _PROGRAM: Final = frozenset({"README.md", "LICENSE", "go.mod", "go.sum", ".golangci.yml"})
+# Questions whose answers others are derived from.
+_DERIVING: Final = frozenset({"image", "project"})
 _REQUIREMENTS: Final = "requirements.txt"
 _DEPENDABOT: Final = ".github/dependabot.yml"
 # GitHub reads either ending of its own; two bots would open every request twice.
@@ -119,7 +121,7 @@ def _derive(
 ) -> Derived:
     """The answers: those of an earlier run, or else found out; what the user says wins."""
     given = read_answers(options.answer, questions)
-    if known and not (options.repository or options.package):
+    if known and not (options.repository or options.package or _DERIVING & given.keys()):
         return Derived(answers={**known.answers, **given}, notes=())
     found = survey.look(root)
     recipe = None
@@ -131,7 +133,11 @@ def _derive(
     if found.dockerfile:
         recipe = dockerfile.read(survey.read_text(root / found.dockerfile))
     facts = Facts(source=outline.source, default_branch=outline.default_branch)
-    wishes = Wishes(repository=options.repository, packages=options.package)
+    wishes = Wishes(
+        repository=options.repository or given.get("image", ""),
+        packages=options.package,
+        project=given.get("project", ""),
+    )
     derived = deriving.derive(found, facts, recipe, str(questions.get("_newest_go", "")), wishes)
     return replace(derived, answers={**derived.answers, **given})
 

@@ -61,6 +61,8 @@ def test_one_program_at_the_top(tmp_path: Path) -> None:
         ("github.com/acme/x", {"cmd/Serve/main.go": MAIN}, "serve", ["./cmd/Serve=/serve"]),
         ("github.com/acme/x", {"cmd/7z/main.go": MAIN}, "app-7z", ["./cmd/7z=/app-7z"]),
         ("github.com/acme/x", {"srv/main.go": MAIN}, "srv", ["./srv"]),
+        ("github.com/acme/x", {"cmd/dev/main.go": MAIN}, "dev-app", ["./cmd/dev=/dev-app"]),
+        ("dist", {"main.go": MAIN}, "dist-app", [".=/dist-app"]),
         ("github.com/acme/x", {"tools/gen/main.go": MAIN}, "gen", ["./tools/gen"]),
         ("github.com/acme/x", {"cmd/a/v3/main.go": MAIN, "l.go": LIBRARY}, "a", ["./cmd/a/v3"]),
     ],
