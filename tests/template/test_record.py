@@ -111,9 +111,3 @@ def test_a_shape_that_gopherwhale_did_not_write_is_refused(hook: ModuleType, sha
     """What a configuration of the user's may put where no question is asked gets into no file."""
     assert len(hook.problems({**GOOD, "_shape": shape})) == 1
     assert hook.problems({**GOOD, "_shape": {}}) == []
-
-
-def test_the_first_commit_goes_to_the_branch_whose_image_is_latest(post: ModuleType) -> None:
-    """What is to be typed names the branch: git's own default may be another, which no workflow looks at."""
-    answers = {"first_commit": False, "__docker": "invoke docker.", "default_branch": "trunk"}
-    assert "    git init --initial-branch trunk && git add --all && " in post.greet(answers, "hello", "")

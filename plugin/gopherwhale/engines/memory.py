@@ -21,6 +21,10 @@ def collecting_late(environment: Mapping[str, str], side_by_side: int) -> dict[s
     their end would free anyway, and a quarter where nothing is compiled (docs/benchmarks.md). It changes no
     byte of what they make: https://pkg.go.dev/runtime#hdr-Environment_Variables.
 
+    The limit is each process's, and `go build` runs a compiler for each core. That half the memory is parted
+    among the go commands alone leaves room all the same, for few packages are large: of the 1053 processes
+    that compile and link ko 0.18.1, the mean takes 37 MB and the largest 757 MB.
+
     Args:
         environment: The process environment; what it says of the collector stands.
         side_by_side: How many commands run at once.
