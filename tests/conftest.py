@@ -55,6 +55,7 @@ _LONG: Final = (
     *("tests/tasks/", "tests/unit/test_fuzz.py", "tests/unit/lint/test_rules.py", "tests/unit/app/"),
     *("tests/unit/test_house.py", "tests/unit/verify/test_formats.py", "tests/corpus/"),
 )
+_GIT: Final = "gitconfig"
 _HOME: Final = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -71,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the home folder in which all tests live."""
     later.put_off()
     config.stash[_HOME] = tempfile.TemporaryDirectory(prefix="gopherwhale-home-")
+    Path(config.stash[_HOME].name, _GIT).write_text("[maintenance]\nauto = false\n", encoding="utf-8")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -174,7 +176,9 @@ def _clean(patch: pytest.MonkeyPatch, home: str) -> None:
         if name in _DROPPED or name.startswith(_DROPPED_PREFIXES):
             patch.delenv(name)
     patch.setenv("HOME", home)
-    patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    # No repository of a test's wants examples of hooks, nor a look after each commit at whether it has grown.
+    patch.setenv("GIT_TEMPLATE_DIR", "")
+    patch.setenv("GIT_CONFIG_GLOBAL", os.path.join(home, _GIT))  # noqa: PTH118 -- for each of thousands
     patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import runpy
 import subprocess
 import sys
@@ -23,6 +24,7 @@ _from_string: Final = StrictEnvironment.from_string
 _is_binary: Final = generate.is_binary
 _run: Final = subprocess.run
 _compiled: Final[dict[Hashable, Any]] = {}
+_binary: Final[dict[Hashable, bool]] = {}
 
 
 @contextlib.contextmanager
@@ -71,13 +73,11 @@ def _as_it_is(environment: StrictEnvironment, source: str, *arguments: Any, **op
 
 
 def _is_binary_once(path: str) -> bool:
-    file = Path(path).resolve()
-    return _looked_at(file, file.stat().st_mtime_ns)
-
-
-@functools.cache
-def _looked_at(file: Path, _changed: int) -> bool:
-    return bool(_is_binary(str(file)))
+    state = os.stat(path)  # noqa: PTH116 -- a Path costs more than the answer
+    key = (state.st_dev, state.st_ino, state.st_mtime_ns)
+    if key not in _binary:
+        _binary[key] = bool(_is_binary(path))
+    return _binary[key]
 
 
 def _run_here(script_path: str, cwd: Path | str = ".") -> None:

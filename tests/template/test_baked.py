@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import tomllib
@@ -86,15 +87,20 @@ def test_yaml_toml_and_json_are_sound(baked: Baked) -> None:
     """Whatever has a grammar is read by it, and no key stands twice in a YAML file."""
     folder, _ = baked
     for path in _texts(folder):
-        text = path.read_text(encoding="utf-8")
-        if path.suffix in {".yml", ".yaml"}:
-            assert isinstance(yaml.load(text, Loader=_Strict), dict)  # noqa: S506 -- a SafeLoader with one check more
-        elif path.suffix == ".toml":
-            tomllib.loads(text)
-        elif path.suffix == ".json":
-            json.loads(text)
-        elif path.suffix == ".py":
-            ast.parse(text)
+        _read(path.suffix, path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _read(suffix: str, text: str) -> None:
+    """Read a text by its grammar; many repositories hold the same, which is read once."""
+    if suffix in {".yml", ".yaml"}:
+        assert isinstance(yaml.load(text, Loader=_Strict), dict)  # noqa: S506 -- a SafeLoader with one check more
+    elif suffix == ".toml":
+        tomllib.loads(text)
+    elif suffix == ".json":
+        json.loads(text)
+    elif suffix == ".py":
+        ast.parse(text)
 
 
 def test_ruff_is_content(bakes: tuple[Baked, ...], tool: Callable[..., str]) -> None:

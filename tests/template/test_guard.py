@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gopherwhale.__main__ import main
 from tests.template.baking import bake
 
 _REFUSED = [
@@ -16,6 +21,7 @@ _REFUSED = [
     "guard: the architecture is written by hand: refused, goarch-by-hand",
     "guard: the last stage gets a default: refused, platform-arg-default",
 ]
+_START = subprocess.run
 _BLIND = 'print(\'{"reports": [{"findings": []}]}\')\n'
 _BROKEN = "import sys\nsys.exit('no such flag')\n"
 
@@ -40,10 +46,25 @@ def guard(folder: Path) -> tuple[int, list[str], str]:
     return done.returncode, done.stdout.splitlines(), done.stderr
 
 
-def test_a_spoilt_dockerfile_is_refused_in_every_way(folder: Path) -> None:
+def lint_here(command: list[str], **options: Any) -> Any:
+    """Run the check that the guard starts in this process; the tests below start it as it does."""
+    if command[:4] != [sys.executable, "-m", "gopherwhale", "docker.lint"]:
+        return _START(command, **options)
+    with contextlib.redirect_stdout(io.StringIO()) as out, pytest.raises(SystemExit) as ended:
+        main(command[3:])
+    return subprocess.CompletedProcess(command, int(ended.value.code or 0), out.getvalue(), "")
+
+
+def test_a_spoilt_dockerfile_is_refused_in_every_way(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Each mistake is named by its code, and the Dockerfile itself is left as it is."""
     text = (folder / "Dockerfile").read_text()
-    assert guard(folder) == (0, _REFUSED, "")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(subprocess, "run", lint_here)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path("guard.py", run_name="__main__")
+    assert (ended.value.code, capsys.readouterr().out.splitlines()) == (0, _REFUSED)
     assert (folder / "Dockerfile").read_text() == text
 
 

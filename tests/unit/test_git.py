@@ -23,6 +23,7 @@ def run(folder: Path, *arguments: str) -> None:
         "GIT_AUTHOR_DATE": DATE,
         "GIT_COMMITTER_DATE": DATE,
         "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TEMPLATE_DIR": "",
     }
     identity = ("-c", "user.name=t", "-c", "user.email=t@example.invalid", "-c", "init.defaultBranch=main")
     subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, env=environment, timeout=60)

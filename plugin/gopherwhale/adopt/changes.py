@@ -133,4 +133,8 @@ def _lines(data: bytes | None) -> list[str]:
     lines = data.decode(errors="backslashreplace").split("\n")
     # As `diff` says it, for the next line of the output would else begin on the same one.
     ended = lines[:-1] if lines[-1] == "" else [*lines[:-1], f"{lines[-1]}\\ No newline at end of file"]
-    return ["".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line) for line in ended]
+    return [line if line.isprintable() else _escaped(line) for line in ended]
+
+
+def _escaped(line: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line)
