@@ -161,6 +161,37 @@ def test_a_package_of_the_projects_name_is_not_ignored(hello: Path, call: Call) 
     assert "hello/library.go" in git(hello, "ls-files", "--others", "--exclude-standard").splitlines()
 
 
+@pytest.mark.parametrize(
+    ("repository", "runner", "told"),
+    [
+        (
+            "docker.io/acme/hello",
+            "both",
+            ["| `DOCKERHUB_TOKEN` |", "invoke docker.cross-build && invoke docker.v"],
+        ),
+        (
+            "ghcr.io/acme/hello",
+            "nox",
+            ["There is nothing to set", "nox -s docker-cross-build && nox -s docker-v"],
+        ),
+    ],
+)
+def test_what_comes_next_is_said(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str], repository: str, runner: str, told: list[str]
+) -> None:
+    """The first commands and the secrets that CI needs, which no README tells: once, after the writing."""
+    arguments = ("init", "--repository", repository, "--answer", f"runner={runner}")
+    assert call(*arguments, "--dry-run") == 0
+    assert not [text for text in told if text in capsys.readouterr().err]
+    assert call(*arguments, "--yes") == 0
+    said = capsys.readouterr().err.partition("wrote ")[2]
+    assert [text for text in told if text not in said] == []
+    assert "python3 -m pip install --requirement requirements.txt" in said
+    assert (hello / "README.md").read_text() == "# hello\n"
+    assert call("init", "--yes", "--force") == 0
+    assert "Commit it" not in capsys.readouterr().err
+
+
 NOT_OURS: Tree = {"tasks.py": "# mine\n", "noxfile.py": "# mine\n"}
 
 

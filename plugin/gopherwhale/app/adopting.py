@@ -19,6 +19,9 @@ from gopherwhale.errors import ExitCode, UsageError
 
 # What a new repository has as a program of its own, which one that exists has already.
 _PROGRAM: Final = frozenset({"README.md", "LICENSE", "go.mod", "go.sum", ".golangci.yml"})
+_FORGES: Final = (".github/", ".gitlab")
+# Of the template's README, which one that exists has not.
+_SECTION: Final = "## What to set"
 # Questions whose answers others are derived from.
 _DERIVING: Final = frozenset({"image", "project"})
 _REQUIREMENTS: Final = "requirements.txt"
@@ -101,7 +104,23 @@ def init(request: Request, **told: Any) -> ExitCode:
         theirs = [name for name in kept if name in _ADVICE and survey.is_theirs(root / name)]
         notes += [f"{name} is yours: {_ADVICE[name]}" for name in theirs]
         outcome = replace(outcome, notes=(*derived.notes, *notes))
+    if known is None:
+        outcome = replace(outcome, after=_next_steps(derived.answers, made, wanted))
     return settle(request, outcome, dry_run=options.dry_run, yes=options.yes)
+
+
+def _next_steps(
+    given: Mapping[str, Any], made: Mapping[str, bytes], wanted: Mapping[str, bytes]
+) -> tuple[str, ...]:
+    """The first commands, and what the README of a new repository says of the secrets that CI needs."""
+    docker = "nox -s docker-" if given.get("runner") == "nox" else "invoke docker."
+    lines = ["", "Commit it, then build it:", ""]
+    lines += [f"    python3 -m pip install --requirement {_REQUIREMENTS}"] if _REQUIREMENTS in wanted else []
+    lines += [f"    {docker}cross-build && {docker}verify-arch", ""]
+    if any(path.startswith(_FORGES) for path in wanted):
+        section = made.get("README.md", b"").decode().partition(f"{_SECTION}\n")[2]
+        lines += section.partition("\n## ")[0].strip().splitlines()
+    return tuple(lines)
 
 
 def _ignored(
@@ -174,7 +193,7 @@ def for_existing(
     if requirements.is_file() and "gopherwhale" not in survey.read_text(requirements):
         notes.append(f"{_REQUIREMENTS}: the workflow installs what it names: add gopherwhale and nox to it")
     if outline.top and outline.top != root.resolve():
-        forge = [path for path in wanted if path.startswith((".github/", ".gitlab"))]
+        forge = [path for path in wanted if path.startswith(_FORGES)]
         if forge:
             notes.append(f"{', '.join(forge)}: left out, for they belong at the top, {outline.top}")
         wanted = {path: data for path, data in wanted.items() if path not in forge}

@@ -23,11 +23,13 @@ class Outcome:
         root: The repository.
         changes: In the order of writing.
         notes: What a person should know, a line each.
+        after: What to do once it is written, a line each.
     """
 
     root: Path
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
+    after: tuple[str, ...] = ()
 
 
 def read_answers(given: Sequence[str], questions: Mapping[str, Any]) -> dict[str, str]:
@@ -68,6 +70,8 @@ def settle(request: Request, outcome: Outcome, *, dry_run: bool, yes: bool) -> E
             return ExitCode.GOOD
         changes.write(outcome.root, outcome.changes)
         console.say(f"wrote {_count(outcome)} in {outcome.root}")
+        for line in outcome.after:
+            console.say(printable(line))
     conflicts = {change.path: change.conflicts for change in outcome.changes if change.conflicts}
     for path, number in conflicts.items():
         console.say(f"conflict: {path} ({number}): decide between the marks <<<<<<< and >>>>>>>")
