@@ -29,7 +29,8 @@ def open_source(
     """Open what a user names as an image's source.
 
     One of `oci:DIR[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG|@DIGEST]`, `docker-archive:FILE[:REFERENCE]`,
-    `docker-daemon:REFERENCE`, `docker://REFERENCE`, a path, or a bare reference.
+    `docker-daemon:REFERENCE`, `docker://REFERENCE`, a path, with a tag or a digest where it is a layout, or a
+    bare reference.
 
     Args:
         text: The source.
@@ -52,6 +53,8 @@ def open_source(
         yield _from_registry(text.removeprefix("docker://"), client)
     elif (start / text).is_dir():
         yield Layout(start / text)
+    elif (named := split_selector(text, start)) and (named[0] / "oci-layout").is_file():
+        yield Layout(*named)
     elif (start / text).is_file():
         from gopherwhale.oci.tar_source import open_archive  # noqa: PLC0415
 

@@ -35,6 +35,10 @@ def fits(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
     """
     if facts.members:
         return _fits_any(declared, path, facts)
+    if facts.format == "other" and facts.problem:
+        # It was not looked at: it may be all that it should be.
+        wanted = f"a program that tells its platform, {declared}"
+        return [finding("cannot-tell", declared, path, expected=wanted, found=facts.problem)]
     found = _is_program(declared, path, facts) or _is_for(declared, path, facts)
     if found or facts.format == "script":
         return found
@@ -89,7 +93,7 @@ def _is_program(declared: Platform, path: str, facts: BinaryFacts) -> list[Findi
     if facts.format == "malformed":
         return [finding("malformed", declared, path, expected="a sound executable", found=facts.problem)]
     if facts.format == "other" or (facts.format == "script" and not facts.interpreter):
-        found = facts.problem or "a file of no format that can be run"
+        found = "a file of no format that can be run"
         return [finding("not-a-program", declared, path, expected="an executable", found=found)]
     if facts.format == "script" or facts.kind in _RUNNABLE:
         return []

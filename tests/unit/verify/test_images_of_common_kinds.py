@@ -10,6 +10,7 @@ import pytest
 
 from gopherwhale.oci.documents import ATTESTATION, OCI_MANIFEST, REFERENCE_TYPE, encode
 from gopherwhale.platforms import normalise, parse
+from gopherwhale.verify import contents
 from gopherwhale.verify.findings import Report, Severity
 from gopherwhale.verify.image import Wanted, verify_image
 from tests.unit.verify.binaries import pe
@@ -194,6 +195,15 @@ def image(layers: Layers, process: Mapping[str, Any]) -> Report:
     memory = Memory()
     memory.put_index([put(memory, one, *layers(parse(one).architecture), **process) for one in BOTH])
     return verify_image(memory, Wanted(platforms=[parse(one) for one in BOTH]))
+
+
+def test_a_program_that_is_too_large_to_be_read_is_not_told_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not looked at cannot be told, and is counted so."""
+    monkeypatch.setattr(contents, "_WORTH_READING", 1536 * 1024)
+    memory = Memory()
+    memory.put_index([put(memory, BOTH[0], files({"/app": program(BOTH[0]) + bytes(2 * 1024 * 1024)}))])
+    report = verify_image(memory)
+    assert (codes(report), report.ok, report.undecided) == ({"cannot-tell"}, True, 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
