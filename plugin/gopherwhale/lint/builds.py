@@ -12,6 +12,8 @@ from gopherwhale.dockerfile.words import Word
 from gopherwhale.lint.scripts import Script, scripts
 
 _GO = re.compile(r"(xx-)?go(1\.[0-9.]+)?")
+_TOOL = re.compile(r"[^-=\s@][^=\s@]*@[^=\s]+")
+_MAJOR = re.compile(r"v\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class GoBuild:
-    """One `go build` or `go install` of what the sources hold."""
+    """One `go build` or `go install`, of what the sources hold or of a tool."""
 
     stage: Stage
     script: Script
@@ -33,6 +35,18 @@ class GoBuild:
     at: Word
     arguments: list[str]
     environment: Mapping[str, Setting]
+
+    @property
+    def named(self) -> str:
+        """`MODULE@VERSION` of a tool of others, else empty."""
+        words = self.arguments[1:] if self.arguments[0] == "install" else ()
+        return next((word for word in words if _TOOL.fullmatch(word)), "")
+
+    @property
+    def tool(self) -> str:
+        """The name of the program that such a tool is, else empty."""
+        parts = self.named.partition("@")[0].split("/")
+        return next((part for part in reversed(parts) if not _MAJOR.fullmatch(part)), "")
 
     @property
     def by_xx(self) -> bool:
@@ -50,6 +64,15 @@ class GoBuild:
 
 def builds_of(stage: Stage) -> Iterator[GoBuild]:
     """Each build of the sources by Go in a stage, with the variables that are set for it."""
+    return (build for build in _every(stage) if not build.named)
+
+
+def tools_of(stage: Stage) -> Iterator[GoBuild]:
+    """Each `go install MODULE@VERSION` in a stage, likewise."""
+    return (build for build in _every(stage) if build.named)
+
+
+def _every(stage: Stage) -> Iterator[GoBuild]:
     for script in scripts(stage):
         environment = {
             one.name: Setting(value=one.value, line=one.by.line)
@@ -66,7 +89,7 @@ def builds_of(stage: Stage) -> Iterator[GoBuild]:
             arguments = [word.text for word in rest[1:]]
             if arguments[:2] == ["env", "-w"]:
                 environment |= dict(_pairs(rest, script))
-            elif arguments[:1] in (["build"], ["install"]) and not any("@" in word for word in arguments):
+            elif arguments[:1] in (["build"], ["install"]):
                 yield GoBuild(
                     stage=stage,
                     script=script,

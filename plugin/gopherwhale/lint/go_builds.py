@@ -57,7 +57,7 @@ def _literal(view: View, build: GoBuild, name: str) -> str:
     if any(name in in_script or (name not in known and name != "BUILDARCH") for name in names):
         return ""
     value = expand(setting.value, {**known, "BUILDARCH": "BUILDARCH", "BUILDOS": "BUILDOS"})
-    if _ASKS_THE_MACHINE.fullmatch(value) and _is_elsewhere(view, build):
+    if _ASKS_THE_MACHINE.fullmatch(value) and is_elsewhere(view, build):
         return value
     return "" if "$" in value or "`" in value else value
 
@@ -73,7 +73,7 @@ def _is_chosen(build: GoBuild, setting: Setting) -> bool:
     return bool(inside) and build.script.chooses(inside[-1])
 
 
-def _is_elsewhere(view: View, build: GoBuild) -> bool:
+def is_elsewhere(view: View, build: GoBuild) -> bool:
     """Whether it runs on the builder's platform, or on one that is the same whatever else is built."""
     pinned = build.stage.platform_of_base
     return build.stage.on_build_platform or bool(pinned and "$" not in pinned and not view.is_all(pinned))
@@ -81,7 +81,7 @@ def _is_elsewhere(view: View, build: GoBuild) -> bool:
 
 def _ignored(view: View, build: GoBuild) -> Iterator[Finding]:
     """No GOARCH at all, on a platform that is not the target's, and the image takes what comes out."""
-    if not _is_elsewhere(view, build) or "GOARCH" in build.script.text:
+    if not is_elsewhere(view, build) or "GOARCH" in build.script.text:
         return
     pinned = build.stage.platform_of_base
     missing = _TARGET if "GOOS" not in build.environment else "GOARCH=${TARGETARCH} "

@@ -185,6 +185,8 @@ TARGET = "ARG TARGETOS TARGETARCH"
         ([TARGET, "ENV GOARCH=$TARGETARCH", "RUN go build"], []),
         ([TARGET, "RUN GOARCH=$TARGETARCH true && go build"], []),
         (["RUN go install example.com/tool@v1"], []),
+        (["RUN go build -ldflags '-X main.by=a@b'"], [(2, "error")]),
+        (["RUN go install -ldflags=-X=main.by=a@b ./cmd/app"], [(2, "error")]),
         (["RUN go run ./gen", "RUN go test ./...", "RUN go generate"], []),
         (["RUN make build"], []),
         (["RUN echo go build"], []),
@@ -212,6 +214,31 @@ def test_a_build_on_one_platform_must_not_ignore_the_target(
     assert (
         lines("target-ignored", stage(TARGET, "RUN GOARCH=$TARGETARCH go build", base=pinned), **around) == []
     )
+
+
+@pytest.mark.parametrize(
+    ("install", "copy", "expected"),
+    [
+        ("go install e.com/x/cmd/dlv@v1", "COPY --from=build /go/bin/dlv /", [(2, "error")]),
+        ("go install e.com/tool/v2@latest", "COPY --from=0 /go/bin/tool /usr/bin/", [(2, "error")]),
+        ("GOBIN=/b CGO_ENABLED=0 go install e.com/x@v1", 'COPY --from=BUILD ["/b/x", "/"]', [(2, "error")]),
+        ("go install e.com/x@v1", "COPY --from=build /go/bin/ /bin/", [(2, "error")]),
+        ("go install e.com/x@v1", "COPY --from=build /app /x", []),
+        ("go install e.com/x@v1", "COPY --from=other:1 /go/bin/x /", []),
+        ("GOARCH=$TARGETARCH go install e.com/x@v1", "COPY --from=build /go/bin/x /", []),
+        ("xx-go install e.com/x@v1", "COPY --from=build /go/bin/x /", []),
+    ],
+)
+def test_a_tool_that_the_image_takes_is_for_its_platform(
+    install: str, copy: str, expected: list[tuple[int, str]]
+) -> None:
+    """A debugger beside the program; a generator that only the build runs may be the builder's."""
+    head = "FROM --platform=$BUILDPLATFORM golang:1 AS build"
+    assert lines("target-ignored", f"{head}\nRUN {install}\nFROM a:1\n{copy}") == expected
+    assert lines("target-ignored", f"FROM golang:1 AS build\nRUN {install}\nFROM a:1\n{copy}") == []
+    stood_on = f"{head}\nRUN {install}\nFROM build AS next\nFROM a:1\n{copy.replace('=build', '=next')}"
+    if "--from=build" in copy:
+        assert lines("target-ignored", stood_on) == expected
 
 
 def test_a_build_off_the_builders_platform_may_ignore_the_target() -> None:
