@@ -77,6 +77,19 @@ def test_a_dockerfile_of_any_kind_is_spoilt_in_one_way_at_least(folder: Path) ->
 
 
 @pytest.mark.parametrize(
+    "build",
+    ["RUN GOARCH=$TARGETARCH make", "ENV GOARCH=$TARGETARCH\nRUN make", "RUN make GOARCH=$TARGETARCH"],
+)
+def test_what_make_compiles_is_left_to_the_check_of_the_image(folder: Path, build: str) -> None:
+    """A mistake that no reader of the Dockerfile can tell stops no merge; one that it can tell is refused."""
+    text = f"FROM golang:1.27 AS b\nARG TARGETARCH\n{build}\nFROM scratch\nCOPY --from=b /x /x\nUSER 1\n"
+    (folder / "Dockerfile").write_text(text)
+    code, lines, _ = guard(folder)
+    assert (code, lines[0], lines[2]) == (0, _REFUSED[0], _REFUSED[2])
+    assert lines[1].endswith("out of sight, left to docker.verify-arch") or lines[1] == _REFUSED[1]
+
+
+@pytest.mark.parametrize(
     ("lint", "said"),
     [(_BLIND, "a default hides the platform: NOT refused"), (_BROKEN, "cannot be checked: no such flag")],
 )
