@@ -18,6 +18,7 @@ from jinja2 import Environment, StrictUndefined
 from packaging.requirements import Requirement
 
 from gopherwhale import platforms, references
+from gopherwhale.adopt import naming
 from tests.template.baking import GOOD, HOOKS, ROOT, problems
 
 _QUESTIONS: Final = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
@@ -27,6 +28,13 @@ _QUESTIONS: Final = json.loads((ROOT / "cookiecutter.json").read_text(encoding="
 def test_every_platform_of_linux_is_accepted(hook: ModuleType, platform: platforms.Platform) -> None:
     """What the plugin can build the template can be asked for."""
     assert problems(hook, "platforms", str(platform)) == []
+
+
+@given(st.text())
+def test_the_name_that_init_finds_is_one_that_may_be_typed(hook: ModuleType, text: str) -> None:
+    """Whatever a program is called, and be it as a folder is, `project` takes what `init` makes of it."""
+    for name in map(naming.name_of, (text, *vars(hook)["_TAKEN"])):
+        assert hook.problems({**GOOD, "project": name, "__project_as_typed": name}) == []
 
 
 _WORDS = st.sampled_from(

@@ -13,6 +13,7 @@ from gopherwhale.adopt.dockerfile import Recipe
 from gopherwhale.adopt.survey import Program, Survey
 from gopherwhale.dockerfile.stages import SCRATCH
 from gopherwhale.errors import UsageError
+from gopherwhale.import_paths import program_name
 
 _RELEASE = re.compile(r"1\.[0-9]+(?:\.[0-9]+)?")
 # What compiles to a mere stub without cgo, and what does the same in Go alone.
@@ -96,7 +97,7 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
     path = survey.modules["."].module if "." in survey.modules else chosen[0].import_path
     # A workspace has no path of its own: it is called as its repository is.
     whole = path if "." in survey.modules else facts.source.rstrip("/") or survey.root.resolve().name
-    found = naming.name_of(naming.binary(chosen[0].import_path if len(chosen) == 1 else whole))
+    found = naming.name_of(program_name(chosen[0].import_path if len(chosen) == 1 else whole))
     project = wishes.project or found
     image = naming.image_of(wishes.repository, facts.source, path, project, notes)
     if recipe and len(chosen) > 1:
@@ -230,7 +231,7 @@ def _choose(survey: Survey, packages: Sequence[str], notes: list[str]) -> list[P
 
 def _started(chosen: list[Program], recipe: Recipe, notes: list[str]) -> list[Program]:
     """Of several programs, the one that the Dockerfile starts."""
-    named = [program for program in chosen if naming.binary(program.import_path) == recipe.program]
+    named = [program for program in chosen if program_name(program.import_path) == recipe.program]
     if not named and recipe.compiles:
         notes.append("several programs and one Dockerfile: without Docker, all of them go into one image")
     return named or chosen
@@ -238,7 +239,7 @@ def _started(chosen: list[Program], recipe: Recipe, notes: list[str]) -> list[Pr
 
 def _spec(program: Program, name: str) -> str:
     """A program for the setting `packages`, with its place in the image where its own name is another."""
-    known = not name or naming.binary(program.import_path) == name
+    known = not name or program_name(program.import_path) == name
     return program.package if known else f"{program.package}=/{name}"
 
 
@@ -248,7 +249,7 @@ def _images(chosen: list[Program], image: str, project: str) -> list[dict[str, A
     # The images of a project at GitLab lie below the project's own.
     sign = "/" if image.startswith("registry.gitlab.com/") else "-"
     for program in chosen:
-        binary = naming.binary(program.import_path)
+        binary = program_name(program.import_path)
         name = naming.name_of(binary)
         last = "" if name == project else f"{sign}{name.removeprefix(f'{project}-')}"
         found.append(

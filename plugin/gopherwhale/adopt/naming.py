@@ -1,4 +1,4 @@
-"""What programs and images are called: by Go, by the template, by a registry."""
+"""What programs and images are called: by the template, by a registry."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ from urllib.parse import urlsplit
 from gopherwhale import references
 from gopherwhale.errors import UsageError
 
-_MAJOR = re.compile(r"v[0-9]+")
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 _MAX_NAME: Final = 63
 # As hooks/pre_gen_project.py has them: folders of an image, or of a repository.
 _TAKEN: Final = frozenset({"cmd", "dev", "dist", "etc", "internal", "proc", "sys", "usr", "vendor"})
-
-
-def binary(import_path: str) -> str:
-    """What Go calls a program: the last part of its path that is no major version."""
-    parts = import_path.split("/")
-    return parts[-2] if len(parts) > 1 and _MAJOR.fullmatch(parts[-1]) else parts[-1]
 
 
 def name_of(text: str) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from gopherwhale.errors import UsageError
+from gopherwhale.import_paths import program_name
 
 _PACKAGE_CLAUSE = re.compile(r"^package\s+main\b", re.MULTILINE)
 _MODULE = re.compile(r'^module\s+"?([^\s"]+)', re.MULTILINE)
-_MAJOR = re.compile(r"v[0-9]+")
 _MAX_HEAD: Final = 256 * 1024
 
 
@@ -30,12 +30,6 @@ class Binary:
     package: str
     name: str
     path: str
-
-
-def default_name(import_path: str) -> str:
-    """What the go command calls the binary of a package: the last element that is no major version."""
-    parts = import_path.split("/")
-    return parts[-2] if len(parts) > 1 and _MAJOR.fullmatch(parts[-1]) else parts[-1]
 
 
 def binaries_of(root: Path, packages: tuple[str, ...]) -> tuple[Binary, ...]:
@@ -66,7 +60,7 @@ def _binary(root: Path, text: str) -> Binary:
         import_path = _import_path(folder)
     else:
         import_path = package
-    name = default_name(import_path)
+    name = program_name(import_path)
     path = path or f"/{name}"
     if not path.startswith("/") or path.endswith("/") or posixpath.normpath(path) != path:
         raise UsageError(f"[go] packages: {path!r} is no absolute path", hint="as ./cmd/serve=/bin/serve")

@@ -214,15 +214,6 @@ def test_the_table_of_an_image_overlays_the_common_one_key_by_key(root: Path) ->
     assert found == {"x": ("1", ("a",), "-s"), "y": ("2", ("a",), "-s")}
 
 
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [("example.com/a/b", "b"), ("example.com/a/b/v2", "b"), ("hello", "hello"), ("v2", "v2")],
-)
-def test_a_binary_has_the_name_that_go_gives_it(path: str, name: str) -> None:
-    """The last element of the import path, a major version passed by."""
-    assert packages.default_name(path) == name
-
-
 @given(st.text(max_size=40))
 def test_no_package_setting_fails_but_with_our_error(text: str) -> None:
     """Whatever stands in `packages` is taken or refused."""
