@@ -16,6 +16,7 @@ from gopherwhale.settings_types import (
     Absolute,
     Base,
     BuildEnvironment,
+    Command,
     Compression,
     EngineName,
     FindingCode,
@@ -90,8 +91,8 @@ class GoSettings(_Table, frozen=True, kw_only=True):
     files: Annotated[tuple[FileSettings, ...], Meta(description="further files: tables [[go.files]]")] = ()
     compression: Annotated[Compression, Meta(description="how layers are compressed")] = "gzip"
     user: Annotated[User, Meta(description="who runs the program")] = "65532:65532"
-    entrypoint: Annotated[Lines, Meta(description="what runs; empty: the binary")] = ()
-    args: Annotated[Lines, Meta(description="its arguments, which `docker run` can replace")] = ()
+    entrypoint: Annotated[Command, Meta(description="what runs; empty: the binary")] = ()
+    args: Annotated[Command, Meta(description="its arguments, which `docker run` can replace")] = ()
     env: Annotated[Table, Meta(description="the image's environment")] = {}
     working_dir: Annotated[Absolute, Meta(description="where it runs")] = "/"
     expose: Annotated[Ports, Meta(description="ports it listens on")] = ()

@@ -41,6 +41,14 @@ def _lines(value: object) -> object:
     return [line.strip() for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
 
 
+def _command(value: object) -> object:
+    """A command line as a whole would become one word, and no program has that name."""
+    if isinstance(value, str) and "\n" not in value and len(value.split()) > 1:
+        words = ", ".join(f'"{word}"' for word in value.split())
+        raise ValueError(f"write a list, as [{words[:80]}]; in a variable, one item a line")
+    return _lines(value)
+
+
 def _words(value: object) -> object:
     """The same for items that hold no comma."""
     return (
@@ -199,6 +207,7 @@ Flag = Annotated[bool, Read(_flag)]
 Number = Annotated[int, Read(_number)]
 Words = Annotated[tuple[str, ...], Read(_words)]
 Lines = Annotated[tuple[str, ...], Read(_lines)]
+Command = Annotated[tuple[str, ...], Read(_command)]
 Table = Annotated[dict[str, str], Read(_table)]
 Platforms = Annotated[tuple[platforms.Platform, ...], Read(_platforms)]
 OnePlatform = Annotated[str, _text(_platform)]

@@ -118,6 +118,8 @@ def test_several_images_take_what_they_do_not_say_from_the_top(tmp_path: Path) -
         ('[go]\ngiven = ["user"]', "[go]: unknown setting 'given'", "known"),
         ("[go]\nexpose = ['65536']", "gopherwhale.toml: go.expose", "write a port"),
         ("[go]\nexpose = ['0/tcp']", "gopherwhale.toml: go.expose", "write a port"),
+        ("[go]\nargs = 'serve --port 80'", "go.args", 'write a list, as ["serve", "--port", "80"]'),
+        ("[go]\nentrypoint = '/x serve'", "go.entrypoint", 'write a list, as ["/x", "serve"]'),
         ("[go]\nstop_signal = 'term'", "gopherwhale.toml: go.stop_signal", "as SIGINT or 2"),
         ("[go]\nexpose = [80]", "gopherwhale.toml: go.expose[0]", "write a string, not a whole number"),
         ('[go.platform_env."linux/arm64"]\nGOARCH = "amd64"', "gopherwhale.toml: go.platform_env", "decide"),
@@ -392,3 +394,12 @@ def test_a_policy_that_cannot_be_meant_is_refused(tmp_path: Path, old: str, new:
     write(tmp_path, POLICY.replace("arm/v7", "linux/arm/v7").replace(old, new))
     with pytest.raises(UsageError, match=re.escape(told)):
         load(tmp_path)
+
+
+def test_one_word_or_a_line_each_are_a_command_too(tmp_path: Path) -> None:
+    """A string of one word is one argument, and in a variable each line is one, blanks and all."""
+    (tmp_path / "gopherwhale.toml").write_text("[go]\nargs = 'serve'\nentrypoint = ['/a b']\n")
+    (image,) = load(tmp_path, environment={}).images.values()
+    assert (image.go.args, image.go.entrypoint) == (("serve",), ("/a b",))
+    (image,) = load(tmp_path, environment={"GOPHERWHALE_GO_ARGS": "one two\nthree"}).images.values()
+    assert image.go.args == ("one two", "three")
