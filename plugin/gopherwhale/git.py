@@ -21,13 +21,17 @@ from gopherwhale.errors import MissingToolError, UsageError
 
 _TIMEOUT: Final = 60
 _TAGS: Final = "refs/tags/"
-_REMOTE_HEAD: Final = "refs/remotes/origin/HEAD"
+_ORIGIN: Final = "origin"
+_REMOTE: Final = "refs/remotes/"
+_HEAD: Final = "/HEAD"
+# With the addresses as the user's configuration rewrites them (git-config, `url.<base>.insteadOf`).
+_REMOTES: Final = ("remote", "--verbose")
 # It answers `commit ID` and a line with the date.
 _LAST_COMMIT: Final = ("rev-list", "--max-count=1", "--format=%ct", "HEAD")
 # The second id is that of the commit which an annotated tag is about.
 _ALL_REFERENCES: Final = (
     *("for-each-ref", "--format=%(refname) %(symref) %(objectname) %(*objectname)"),
-    *("refs/heads/main", "refs/heads/master", _REMOTE_HEAD, _TAGS),
+    *("refs/heads/main", "refs/heads/master", f"{_REMOTE}*{_HEAD}", _TAGS),
 )
 _SCP = re.compile(r"(?:[^@/]+@)?([^:/]+):(?!//)(.+)")
 
@@ -94,7 +98,7 @@ def read(
         status = pool.submit(_git, root, "status", "--porcelain", "--untracked-files=normal", *paths)
         branch = pool.submit(_git, root, "symbolic-ref", "--quiet", "--short", "HEAD", optional=True)
         listed = pool.submit(_references, root)
-        remote = pool.submit(_git, root, "remote", "get-url", "origin", optional=True)
+        remote = pool.submit(_git, root, *_REMOTES, optional=True)
         meanwhile()
     if not last.result():
         return None
@@ -108,7 +112,7 @@ def read(
         tags=tuple(sorted(name for name, ids in tags if head in ids)),
         known_tags=tuple(name for name, _ in tags),
         source_date=int(date),
-        source=browsable(remote.result().strip()),
+        source=browsable(_address(remote.result())),
     )
 
 
@@ -142,7 +146,7 @@ def outline(folder: Path) -> Outline:
     branch = _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD", optional=True).strip()
     return Outline(
         top=Path(top),
-        source=browsable(_git(folder, "remote", "get-url", "origin", optional=True).strip()),
+        source=browsable(_address(_git(folder, *_REMOTES, optional=True))),
         default_branch=_default_branch(_references(folder)) or branch,
     )
 
@@ -188,9 +192,25 @@ def _references(root: Path) -> list[list[str]]:
 def _default_branch(references: Iterable[Sequence[str]]) -> str:
     """What the remote says, else the first of the usual names."""
     names = {name: leads_to for name, leads_to, *_ in references}
-    if leads_to := names.get(_REMOTE_HEAD):
-        return leads_to.removeprefix("refs/remotes/origin/")
-    return next((name for name in ("main", "master") if f"refs/heads/{name}" in names), "")
+    told = {
+        name.removeprefix(_REMOTE).removesuffix(_HEAD): leads_to.removeprefix(name.removesuffix("HEAD"))
+        for name, leads_to in names.items()
+        if name.startswith(_REMOTE) and leads_to
+    }
+    usual = (name for name in ("main", "master") if f"refs/heads/{name}" in names)
+    return _of_origin(told) or next(usual, "")
+
+
+def _address(listing: str) -> str:
+    """Where the remote is that the repository is of, from the list of all."""
+    lines = [line.partition("\t") for line in listing.splitlines() if " (fetch)" in line]
+    return _of_origin({name: rest.rpartition(" (fetch)")[0] for name, _, rest in lines})
+
+
+def _of_origin(by_remote: Mapping[str, str]) -> str:
+    """What is known of the remote called origin, or of the only one, whatever it is called."""
+    only = next(iter(by_remote.values())) if len(by_remote) == 1 else ""
+    return by_remote.get(_ORIGIN, only)
 
 
 def _looks_like_repository(root: Path) -> bool:

@@ -162,6 +162,34 @@ def test_a_damaged_repository_is_our_error(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("remotes", "source", "branch"),
+    [
+        ({"origin": "a", "upstream": "b"}, "https://host.example/acme/a", "trunk-a"),
+        ({"upstream": "b"}, "https://host.example/acme/b", "trunk-b"),
+        ({"fork": "f", "upstream": "b"}, "", ""),
+        ({}, "", ""),
+    ],
+)
+def test_the_only_remote_counts_whatever_it_is_called(
+    tmp_path: Path, remotes: dict[str, str], source: str, branch: str
+) -> None:
+    """As `git clone -o upstream` leaves it; of several it is origin, by the address that git would use."""
+    run(tmp_path, "init", "-b", "work")
+    run(tmp_path, "commit", "--allow-empty", "-m", "x")
+    run(tmp_path, "config", "url.git@host.example:.insteadOf", "short:")
+    for name, repository in remotes.items():
+        run(tmp_path, "remote", "add", name, f"short:acme/{repository}.git")
+        run(tmp_path, "update-ref", f"refs/remotes/{name}/trunk-{repository}", "HEAD")
+        head = f"refs/remotes/{name}/HEAD"
+        run(tmp_path, "symbolic-ref", head, f"refs/remotes/{name}/trunk-{repository}")
+    found = git.read(tmp_path, {})
+    assert found is not None
+    assert (found.source, found.default_branch) == (source, branch)
+    outline = git.outline(tmp_path)
+    assert (outline.source, outline.default_branch) == (source, branch or "work")
+
+
+@pytest.mark.parametrize(
     ("remote", "expected"),
     [
         ("git@host.example:acme/hello.git", "https://host.example/acme/hello"),
