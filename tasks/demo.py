@@ -27,12 +27,15 @@ _TIMEOUT: Final = 60
 def demo(_context: Context, folder: str = "") -> None:
     """Bake the template, cross-compile, put the images together, verify them, run yours. No Docker needed."""
     from gopherwhale.console import Console  # noqa: PLC0415 -- `invoke --list` stays light
-    from gopherwhale.errors import GopherwhaleError  # noqa: PLC0415
+    from gopherwhale.errors import ExitCode, GopherwhaleError  # noqa: PLC0415
 
     try:
         run(folder, os.environ, Console(out=sys.stdout, err=sys.stderr))
     except GopherwhaleError as error:
         raise Exit(f"demo: {error}", code=int(error.exit_code)) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise Exit(f"demo: {where}{error.strerror or error}", code=int(ExitCode.USAGE)) from None
 
 
 def run(folder: str, ambient: Mapping[str, str], console: Console) -> None:
@@ -110,19 +113,28 @@ def start(layout: Path, here: object) -> str:
 
     Returns:
         What it says; on a system whose programs are of another kind, that.
+
+    Raises:
+        VerificationError: It does not start, does not end, or fails.
     """
+    from gopherwhale.errors import VerificationError  # noqa: PLC0415
+
     if not sys.platform.startswith("linux"):
         return f"(made for {here}: it runs in a container, not on {sys.platform} itself)"
     with tempfile.TemporaryDirectory(prefix="gopherwhale-demo-") as folder:
         program = _extract(layout, here, Path(folder))
-        done = subprocess.run(
-            [program, "-version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [program, "-version"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            said = getattr(error, "stderr", None) or getattr(error, "strerror", None) or error
+            raise VerificationError(f"/{program.name} of {here} does not run here: {said}") from None
     return (done.stdout or done.stderr).strip()
 
 
