@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -48,13 +50,17 @@ class GoBuild:
         parts = self.named.partition("@")[0].split("/")
         return next((part for part in reversed(parts) if not _MAJOR.fullmatch(part)), "")
 
-    @property
+    @functools.cached_property
     def by_xx(self) -> bool:
         """Whether the helpers of tonistiigi/xx choose the platform: `--wrap` does so for all that follows."""
         line = self.script.run.line
-        above = (one for stage in self.stage.chain for one in stage.instructions if one.line < line)
-        texts = (self.script.text, *(one.source for one in above if one.name == "RUN"))
-        return self.at.text.startswith("xx-") or any("xx-go --wrap" in text for text in texts)
+        if self.at.text.startswith("xx-") or "xx-go --wrap" in self.script.text:
+            return True
+        return any(
+            one.name == "RUN" and "xx-go --wrap" in one.source
+            for stage in self.stage.chain
+            for one in itertools.takewhile(lambda one: one.line < line, stage.instructions)
+        )
 
     @property
     def line(self) -> int:

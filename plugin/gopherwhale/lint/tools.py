@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from collections.abc import Iterator
 
 from gopherwhale.lint.builds import GoBuild, tools_of
 from gopherwhale.lint.findings import Finding, finding
 from gopherwhale.lint.go_builds import is_elsewhere
-from gopherwhale.lint.view import View
+from gopherwhale.lint.view import MOST_BUILDS, View
 
 
 def installed(view: View) -> Iterator[Finding]:
     """`target-ignored` for a tool of others that goes into the image; one that only builds is left alone."""
-    for stage in view.used:
-        if stage in view.chosen:
+    every = (build for stage in view.used if stage not in view.chosen for build in tools_of(stage))
+    for build in itertools.islice(every, MOST_BUILDS):
+        told = build.by_xx or "GOARCH" in build.environment or "GOARCH" in build.script.text
+        if told or not is_elsewhere(view, build) or not _is_shipped(view, build):
             continue
-        for build in tools_of(stage):
-            told = build.by_xx or "GOARCH" in build.environment or "GOARCH" in build.script.text
-            if told or not is_elsewhere(view, build) or not _is_shipped(view, build):
-                continue
-            # Go leaves a program for another platform in a folder of that name, and refuses GOBIN.
-            mended = (
-                f"GOARCH=${{TARGETARCH}} go install {build.named}"
-                f' && find /go/bin -name {build.tool} -exec cp {{}} /out/ ";"'
-            )
-            found = f"`go install {build.named}`, which the image takes, compiles for another machine"
-            yield finding("target-ignored", view.path, build.line, found, mended=mended)
+        # Go leaves a program for another platform in a folder of that name, and refuses GOBIN.
+        mended = (
+            f"GOARCH=${{TARGETARCH}} go install {build.named}"
+            f' && find /go/bin -name {build.tool} -exec cp {{}} /out/ ";"'
+        )
+        found = f"`go install {build.named}`, which the image takes, compiles for another machine"
+        yield finding("target-ignored", view.path, build.line, found, mended=mended)
 
 
 def _is_shipped(view: View, build: GoBuild) -> bool:

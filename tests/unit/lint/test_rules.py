@@ -613,3 +613,10 @@ def test_a_file_of_nothing_but_builds_costs_no_more_than_its_first_hundred(lines
     view = View(path="Dockerfile", file=parse(text), around=Surroundings())
     assert len(view.builds) == MOST_BUILDS
     assert "no-cache-mount" in {one.code for one in found(text)}
+
+
+def test_a_file_of_nothing_but_tools_costs_no_more_than_its_first_hundred() -> None:
+    """Each is looked for in what the image copies, and nothing grows with the square of them."""
+    head = "FROM --platform=$BUILDPLATFORM golang:1 AS build\n"
+    text = head + "RUN go install e.com/x@v1\n" * 600
+    assert len(lines("target-ignored", f"{text}FROM a:1\nCOPY --from=build /go/bin/x /\n")) == MOST_BUILDS
