@@ -23,5 +23,12 @@ def find_root(start: Path) -> Path:
                 return folder
     raise UsageError(
         f"{start} is not in a Go repository: no {FILE_NAME} and no go.mod here or above",
-        hint="change into one, or make one with `gopherwhale new`",
+        hint=_advice(start),
     )
+
+
+def _advice(start: Path) -> str:
+    # Commands that need no repository ask too, and what lies below may be a whole disk: it is not looked at.
+    if any((folder / "go.work").is_file() for folder in (start, *start.parents)):
+        return "`gopherwhale init` gives a workspace its settings"
+    return "change into one, or make one with `gopherwhale new`"

@@ -266,7 +266,10 @@ def test_the_root_is_where_the_settings_or_go_mod_are(tmp_path: Path) -> None:
 
 def test_no_repository_is_an_error_that_says_so(tmp_path: Path) -> None:
     """Outside of any Go repository there is nothing to build."""
-    with pytest.raises(UsageError, match="not in a Go repository"):
+    with pytest.raises(UsageError, match=r"not in a Go repository(.|\n)*gopherwhale new"):
+        find_root(tmp_path)
+    (tmp_path / "go.work").write_text("use ./app\n")
+    with pytest.raises(UsageError, match="`gopherwhale init` gives a workspace its settings"):
         find_root(tmp_path)
 
 
