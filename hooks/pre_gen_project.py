@@ -87,6 +87,7 @@ _PROGRAM: Final[Mapping[str, str]] = {
     "package": _PACKAGE,
     "packages": rf"{_PACKAGE}(=/{_NAME.pattern})?",
     "repository": rf"{_HOST}/{_PATH}",
+    "description": r"[\w .,:;()'/+-]{3,120}",
     "table": rf"images\.{_NAME.pattern}\.",
 }
 _SHAPE: Final[Mapping[str, str]] = {

@@ -338,7 +338,7 @@ SEVERAL: Tree = {
     "go.work": "go 1.24\nuse ./app\nuse ./lib\n",
     "app/go.mod": "module example.com/hello/app\n",
     "app/cmd/hello/main.go": MAIN,
-    "app/cmd/Job/main.go": MAIN,
+    "app/cmd/Job/main.go": f"// Job does the nightly work. And more.\n{MAIN}",
     "lib/go.mod": "module example.com/hello/lib\n",
     "lib/lib.go": LIBRARY,
 }
@@ -356,7 +356,10 @@ def test_several_programs_in_a_workspace(
         "hello": ("registry.example/acme/hello", "hello", ("./app/cmd/hello",)),
         "job": ("registry.example/acme/hello-job", "job", ("./app/cmd/Job=/job",)),
     }
+    told = {name: image.labels["org.opencontainers.image.description"] for name, image in images.items()}
+    assert told == {"hello": "hello, a program in Go", "job": "Job does the nightly work"}
     text = (root / "Dockerfile").read_text()
+    assert all(f'image.description="{text_of_one}"' in text for text_of_one in told.values())
     for line in (
         "COPY go.work go.work.sum* ./",
         "COPY app/go.mod app/go.sum* ./app/",

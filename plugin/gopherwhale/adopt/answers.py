@@ -260,6 +260,7 @@ def _images(chosen: list[Program], image: str, project: str) -> list[dict[str, A
                 "packages": [_spec(program, name)],
                 "repository": f"{image}{last}",
                 "table": f"images.{name}.",
+                "description": _description([program], name),
             }
         )
     names = [one["name"] for one in found]
