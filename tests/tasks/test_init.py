@@ -153,6 +153,18 @@ def test_what_a_run_leaves_does_not_keep_it_from_pushing(
     assert (hello / ".gitignore").read_text().startswith("bin\n")
 
 
+def test_a_gitignore_behind_a_link_is_left_to_its_owner(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is kept and named as kept, and hinders nothing else."""
+    write(hello, {"shared": "bin\n"})
+    (hello / ".gitignore").symlink_to("shared")
+    assert call("init", "--yes") == 0
+    assert "kept: .gitignore" in capsys.readouterr().err
+    assert (hello / "shared").read_text() == "bin\n"
+    assert (hello / "gopherwhale.toml").exists()
+
+
 def test_a_package_of_the_projects_name_is_not_ignored(hello: Path, call: Call) -> None:
     """A new .gitignore ignores no program by name: the name may be that of a folder of sources."""
     write(hello, {"hello/library.go": LIBRARY, "dist/x": ""})

@@ -130,6 +130,8 @@ def _ignored(
     name = ignoring.NAME
     if name not in wanted or name in (known.files if known else ()) or name in {one.path for one in replaced}:
         return []
+    if (root / name).is_symlink():
+        return []
     old = changes.current(root, name)
     new = ignoring.completed(old or b"", wanted[name])
     return [Change(path=name, old=old, new=new)] if new != old else []
