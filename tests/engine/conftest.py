@@ -121,6 +121,12 @@ def testbed() -> Testbed:
     return Testbed.of(state, places)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _first(testbed: Testbed) -> None:
+    """Ask for the testbed before anything is made: without one a skip costs and downloads nothing."""
+    assert testbed
+
+
 @pytest.fixture
 def registry_factory(testbed: Testbed, tmp_path: Path) -> Iterator[Callable[..., Registry]]:
     """Start fresh, empty registries: call it with user and password for one that wants a log-in."""
