@@ -27,15 +27,14 @@ _TIMEOUT: Final = 60
 def demo(_context: Context, folder: str = "") -> None:
     """Bake the template, cross-compile, put the images together, verify them, run yours. No Docker needed."""
     from gopherwhale.console import Console  # noqa: PLC0415 -- `invoke --list` stays light
-    from gopherwhale.errors import ExitCode, GopherwhaleError  # noqa: PLC0415
+    from gopherwhale.errors import ExitCode, GopherwhaleError, system_refusal  # noqa: PLC0415
 
     try:
         run(folder, os.environ, Console(out=sys.stdout, err=sys.stderr))
     except GopherwhaleError as error:
         raise Exit(f"demo: {error}", code=int(error.exit_code)) from None
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise Exit(f"demo: {where}{error.strerror or error}", code=int(ExitCode.USAGE)) from None
+        raise Exit(f"demo: {system_refusal(error)}", code=int(ExitCode.USAGE)) from None
 
 
 def run(folder: str, ambient: Mapping[str, str], console: Console) -> None:

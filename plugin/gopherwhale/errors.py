@@ -46,6 +46,12 @@ class GopherwhaleError(Exception):
         return f"{self.problem}\n  {self.hint}" if self.hint else self.problem
 
 
+def system_refusal(error: OSError) -> str:
+    """What the system refused, after the name of the file where it was one."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
 class UsageError(GopherwhaleError):
     """A flag, a setting, a reference or a file of the user's cannot be used as it is."""
 

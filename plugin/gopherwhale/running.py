@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gopherwhale.errors import ExitCode, GopherwhaleError, UsageError
+from gopherwhale.errors import ExitCode, GopherwhaleError, UsageError, system_refusal
 from gopherwhale.flags import Command
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
         raise
     except OSError as error:
         # A disk that is full, a file that nobody may read: no bug of ours, wherever it was met.
-        where = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"gopherwhale: {command.name} failed: {where}{error.strerror or error}\n")
+        sys.stderr.write(f"gopherwhale: {command.name} failed: {system_refusal(error)}\n")
         return ExitCode.USAGE
     except KeyboardInterrupt:
         # What is written is whole, and a push keeps notes of what it has sent.

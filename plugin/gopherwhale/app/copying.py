@@ -9,7 +9,7 @@ from typing import Any
 from gopherwhale import pipeline, platforms
 from gopherwhale.app import gate
 from gopherwhale.app.registries import registry_client
-from gopherwhale.app.request import Request, settings_of
+from gopherwhale.app.request import Request, agreed, settings_of
 from gopherwhale.app.sources import open_source
 from gopherwhale.app.verifying import ANY
 from gopherwhale.console import human_size
@@ -73,8 +73,7 @@ def copy(
 
 def _wanted(expect: str, chosen: Settings) -> Wanted:
     """What the image is held against: the settings count where they have one answer, as for verify-arch."""
-    found = [image.verify for image in chosen.images.values()]
-    one = found[0] if found and found.count(found[0]) == len(found) else None
+    one = agreed([image.verify for image in chosen.images.values()])
     return Wanted(
         platforms=None if expect in ("", ANY) else platforms.parse_many([expect]),
         everything=one is not None and one.all,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gopherwhale.access import Access
 from gopherwhale.console import Console, printable
@@ -16,6 +16,8 @@ from gopherwhale.roots import PREFIX, find_root
 if TYPE_CHECKING:
     from gopherwhale.plan import Plan
     from gopherwhale.settings import Settings
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +68,11 @@ def settings_of(request: Request) -> Settings:
     except UsageError:
         root = request.start
     return _load(root, request)
+
+
+def agreed(found: Sequence[_T]) -> _T | None:
+    """What all of a repository's images have alike; None where they differ, or there is none."""
+    return found[0] if found and found.count(found[0]) == len(found) else None
 
 
 def _load(root: Path, request: Request) -> Settings:

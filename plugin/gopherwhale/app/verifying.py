@@ -13,7 +13,7 @@ from gopherwhale import platforms
 from gopherwhale.app import reporting
 from gopherwhale.app.gate import add_to_summary
 from gopherwhale.app.registries import registry_client
-from gopherwhale.app.request import Request, access_of, resolve
+from gopherwhale.app.request import Request, access_of, agreed, resolve
 from gopherwhale.app.sources import open_source
 from gopherwhale.console import printable
 from gopherwhale.errors import (
@@ -166,8 +166,7 @@ class _Asked:
 
         Docker's own store keeps one platform of an image, so that none is missing there by itself.
         """
-        found = _wanted(made) if made else []
-        wanted = found[0] if found and found.count(found[0]) == len(found) else Wanted()
+        wanted = agreed(_wanted(made) if made else []) or Wanted()
         return self.applied(replace(wanted, platforms=None) if text.startswith(_OF_DOCKER) else wanted)
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from gopherwhale.dockerfile.shell import Command, assignment
 from gopherwhale.dockerfile.stages import Stage
 from gopherwhale.dockerfile.words import Word
+from gopherwhale.import_paths import program_name
 from gopherwhale.lint.scripts import Script, scripts
 
 _GO = re.compile(r"(xx-)?go(1\.[0-9.]+)?")
 _TOOL = re.compile(r"[^-=\s@][^=\s@]*@[^=\s]+")
-_MAJOR = re.compile(r"v\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,7 @@ class GoBuild:
     @property
     def tool(self) -> str:
         """The name of the program that such a tool is, else empty."""
-        parts = self.named.partition("@")[0].split("/")
-        return next((part for part in reversed(parts) if not _MAJOR.fullmatch(part)), "")
+        return program_name(self.named.partition("@")[0])
 
     @functools.cached_property
     def by_xx(self) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
 
-from gopherwhale.errors import LayoutError, UsageError
+from gopherwhale.errors import LayoutError, UsageError, system_refusal
 from gopherwhale.files import PARTIAL, settle, write_atomically
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, digest_of, encode
 from gopherwhale.oci.layout import VERSION, Layout, blob_path, digests_of
@@ -151,8 +151,7 @@ def writing(path: Path) -> Iterator[LayoutWriter]:
                     shutil.rmtree(path, ignore_errors=True)
     except OSError as error:
         # What was to be put into it may be what cannot be read.
-        where = f"{error.filename}: " if error.filename else ""
-        raise UsageError(f"cannot write the image layout {path}: {where}{error.strerror or error}") from error
+        raise UsageError(f"cannot write the image layout {path}: {system_refusal(error)}") from error
 
 
 @contextlib.contextmanager
