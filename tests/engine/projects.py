@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.conftest import AMBIENT
 from tests.template.baking import ROOT, bake
 
-SECONDS: Final = 900.0
+# Less than a whole test may take, so that what a command said that came to a stand is shown.
+SECONDS: Final = 500.0
 PLATFORMS: Final = "linux/amd64,linux/arm64,linux/arm/v7"
 
 
@@ -50,17 +53,21 @@ class Project:
     def run(
         self, *command: str, standard_input: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in the repository, to whatever end."""
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**self.environment, **variables},
-            input=standard_input,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        """Run a command in the repository, to whatever end; one that does not end is the test's failure."""
+        try:
+            return subprocess.run(
+                command,
+                cwd=self.folder,
+                env={**self.environment, **variables},
+                input=standard_input,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            said = b"".join(part for part in (late.stdout, late.stderr) if isinstance(part, bytes))
+            pytest.fail(f"{' '.join(command)}: no end after {SECONDS:.0f} s\n{said.decode(errors='replace')}")
 
     def good(self, *command: str, **variables: str) -> str:
         """Run a command that must succeed, and give its output."""

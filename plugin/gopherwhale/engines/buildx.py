@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from python_on_whales import DockerClient, DockerException
 
-from gopherwhale.engines import bounded, buildkit
+from gopherwhale.engines import bounded, buildkit, silence
 from gopherwhale.engines.invocation import arguments, export_folder
 from gopherwhale.errors import AuthenticationError, BuildError, MissingToolError, UsageError
 from gopherwhale.oci.ci_credentials import Credential
@@ -37,6 +37,8 @@ OWN_BUILDER: Final = "gopherwhale"
 _QUERY_TIMEOUT: Final = 60
 _SNAPSHOTTER: Final = "io.containerd.snapshotter.v1"
 _MAX_ERROR: Final = 400
+# Seconds without a word of BuildKit's, which says nothing while a step that prints nothing runs.
+_SILENCE: Final = 10.0
 
 
 class BuildxEngine:
@@ -187,11 +189,16 @@ class BuildxEngine:
         self, image: ImagePlan, builder: str, progress: buildkit.Progress, say: Say, meanwhile: Meanwhile
     ) -> None:
         lines = cast("Iterator[str]", self._client(image.timeout).buildx.build(**arguments(image, builder)))
+
+        def waiting() -> str:
+            return f"{image.name}: BuildKit is at work, {progress.under_way()}"
+
         try:
-            for number, line in enumerate(lines):
-                say(progress.read(line))
-                if number == 0:
-                    meanwhile()
+            with silence.broken(say, waiting, _SILENCE) as spoken:
+                for number, line in enumerate(lines):
+                    spoken(progress.read(line))
+                    if number == 0:
+                        meanwhile()
         except DockerException as error:
             if error.return_code == bounded.TIMED_OUT:
                 raise BuildError(

@@ -57,6 +57,23 @@ def test_the_cause_of_a_failure_is_kept() -> None:
     assert progress().errors == ['process "/bin/sh -c false" did not complete successfully: exit code: 1']
 
 
+def test_what_runs_is_told_in_few_words() -> None:
+    """A step is under way from its first line until it is done, was cached, failed or was cancelled."""
+    read = Progress()
+    assert read.under_way() == "no step is under way"
+    mounted = "RUN --mount=type=cache,target=/go/pkg/mod     --mount=type=cache,target=/c go mod download"
+    read.read(f"#5 [linux/amd64->arm64 build 4/6] {mounted}")
+    read.read("#1 [internal] load build context")
+    assert read.under_way() == "under way: linux/arm64 RUN go mod download"
+    read.read(f"#6 [build 5/6] RUN {'x' * 100}")
+    assert read.under_way() == f"under way: linux/arm64 RUN go mod download, RUN {'x' * 56}"
+    for number, end in ((5, "DONE 3.1s"), (6, "CACHED"), (7, "CANCELED"), (8, "ERROR: it failed")):
+        read.read(f"#{number} [build 6/6] RUN true")
+        assert "RUN" in read.under_way()
+        read.read(f"#{number} {end}")
+    assert read.under_way() == "no step is under way"
+
+
 def test_colours_are_taken_out() -> None:
     """A line that is shown off a terminal holds no escape sequence."""
     assert Progress().read("\x1b[34m#4 CACHED\x1b[0m\r\n") == "#4 CACHED"

@@ -222,3 +222,20 @@ def test_a_build_that_began_asks_docker_nothing(tmp_path: Path) -> None:
     error, asked, _ = attempt(tmp_path, builder="mine")
     assert "could not build hello" in error
     assert asked == ["build"]
+
+
+def test_a_step_that_says_nothing_is_named_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A download that has come to a stand says nothing for hours: whoever waits is told what for."""
+    from gopherwhale.engines import buildx as module  # noqa: PLC0415
+
+    monkeypatch.setattr(module, "_SILENCE", 0.05)
+    script = 'echo "#1 [linux/amd64 1/1] RUN go mod download"; sleep 1; exit 1'
+    said: list[str] = []
+    root = tmp_path / "r"
+    root.mkdir()
+    with pytest.raises(GopherwhaleError), writing(root / "dist" / "hello") as writer:
+        buildx(fake_docker(tmp_path, script)).build(image(root), writer, said.append, lambda: None)
+    waited = "hello: BuildKit is at work, under way: linux/amd64 RUN go mod download ("
+    assert any(line.startswith(waited) for line in said)
