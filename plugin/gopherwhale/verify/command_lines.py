@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from gopherwhale.dockerfile.shells import shell_call
 
 if TYPE_CHECKING:
     from gopherwhale.dockerfile.shell import Command
@@ -15,10 +17,15 @@ LAUNCHERS: Final = frozenset(
     {
         *("catatonit", "chpst", "dumb-init", "env", "exec", "gosu", "ionice", "nice", "nohup", "setpriv"),
         *("setsid", "stdbuf", "su-exec", "time", "timeout", "tini", "tini-static", "docker-init", "xargs"),
+        *("runuser", "s6-setuidgid", "setuidgid", "sudo", "with-contenv"),
     }
 )
 # Of these, the ones whose first argument is that command, unless it is an option.
-_PLAIN_LAUNCHERS: Final = frozenset({"dumb-init", "env", "nohup", "setsid", "tini"})
+_PLAIN_LAUNCHERS: Final = frozenset({"dumb-init", "env", "nohup", "setsid", "tini", "with-contenv"})
+# Words of the shell behind which a command stands; behind every other are words that it only looks at.
+_BEFORE_COMMANDS: Final = frozenset(
+    {*("!", "builtin", "command", "do", "elif", "else", "exec", "if", "then", "time", "until", "while", "{")}
+)
 _BUILTINS: Final = frozenset(
     {
         *("!", ".", ":", "[", "[[", "alias", "bg", "break", "case", "cd", "command", "continue", "do"),
@@ -36,6 +43,7 @@ _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
 _FUNCTION: Final = re.compile(r"\s*\(\s*\)")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./+@-]+")
 _MAX_SCRIPT: Final = 256 * 1024
+_DEEPEST: Final = 3
 
 
 def launched(words: Sequence[str]) -> str:
@@ -58,16 +66,28 @@ def _commands(script: str) -> list[Command]:
     return commands(script[:_MAX_SCRIPT])
 
 
-def env_program(argument: str) -> str:
-    """The program that `#!/usr/bin/env ARGUMENT` runs; empty where it is not told for certain."""
-    words = argument.removeprefix("-S").removeprefix("--split-string=").split()
-    words = [word for word in words if not _ASSIGNMENT.fullmatch(word)]
+def interpreted_by(interpreter: str, argument: str) -> str:
+    """The program that the first word of a script's first line starts; empty where that is not certain.
+
+    Args:
+        interpreter: That word: `env`, or a launcher as `dumb-init`.
+        argument: All that stands behind it, which Linux gives it as one word.
+    """
+    name = posixpath.basename(interpreter)
+    if name == "env":
+        argument = argument.removeprefix("-S").removeprefix("--split-string=")
+    elif name not in LAUNCHERS or " " in argument:
+        return ""
+    # Blanks alone part words: what else looks like one, as a carriage return, is a letter of the name.
+    words = [word for word in re.split("[ \t]+", argument) if word and not _ASSIGNMENT.fullmatch(word)]
     return words[0] if words and not words[0].startswith("-") else ""
 
 
 def first_program(script: str) -> str:
     """The program that a shell's script starts first; empty where it is the shell's own or not plain."""
     for command in _commands(script):
+        if any(name == "PATH" for name, _ in command.assignments):
+            return ""
         if command.words:
             word = command.words[0].text
             if _FUNCTION.match(script, command.words[0].end):
@@ -77,15 +97,60 @@ def first_program(script: str) -> str:
     return ""
 
 
-def named(script: str) -> tuple[str, ...]:
-    """Every word of a script that may name a program: paths, and what stands where a command does."""
-    found: dict[str, None] = {}
+class Named(NamedTuple):
+    """What a script names.
+
+    Attributes:
+        programs: Each word that may name a program, and whether it stands where a command does.
+        files: What it gives to other shells to read.
+    """
+
+    programs: dict[str, bool]
+    files: dict[str, None]
+
+
+def named(script: str, depth: int = _DEEPEST) -> Named:
+    """Every word of a script that may name a program: paths, and what stands where a command does.
+
+    Args:
+        script: Its text.
+        depth: How many scripts behind `sh -c` may stand in each other.
+    """
+    found, folder = Named({}, {}), ""
     for command in _commands(script):
         words = [word.text for word in command.words]
-        while words and (words[0] in _BUILTINS or words[0] in LAUNCHERS):
-            found[words.pop(0)] = None
-        candidates = words[:1] + [word for word in words[1:] if word.startswith("/")]
-        found.update(dict.fromkeys(candidates))
-    return tuple(
-        word for word in found if _PLAIN.fullmatch(word) and word not in _BUILTINS and word[0] != "-"
-    )
+        call = shell_call(words)
+        if call.script and depth:
+            inner = named(call.script, depth - 1)
+            found.programs.update(inner.programs)
+            found.files.update(inner.files)
+        if _PLAIN.fullmatch(call.file):
+            found.files.update(dict.fromkeys(_from(folder, call.file)))
+        if words[:1] == ["cd"] and len(words) > 1 and _PLAIN.fullmatch(words[1]):
+            folder = posixpath.join(folder, words[1])
+        for word, runs in _candidates(words):
+            if _PLAIN.fullmatch(word) and word not in _BUILTINS and word[0] != "-":
+                for place in _from(folder, word):
+                    found.programs[place] = found.programs.get(place, False) or runs
+    return found
+
+
+def _candidates(words: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """The words of a command that may be programs, and whether each is one for certain."""
+    at, runs, passes_on = 0, True, False
+    while at < len(words) and (words[at] in _BUILTINS or words[at] in LAUNCHERS):
+        yield words[at], True
+        runs = runs and (words[at] in _BEFORE_COMMANDS or words[at] in LAUNCHERS)
+        passes_on |= words[at] in LAUNCHERS and words[at] not in _BUILTINS
+        at += 1
+    if at < len(words):
+        # Behind a launcher may stand a user, a number or an option of its own first.
+        yield words[at], runs and not passes_on
+    yield from ((word, False) for word in words[at + 1 :] if passes_on or word.startswith("/"))
+
+
+def _from(folder: str, word: str) -> Iterator[str]:
+    """A word, and the same from where the script went before it, as in `cd /srv && ./app`."""
+    yield word
+    if folder and "/" in word and not word.startswith("/"):
+        yield posixpath.join(folder, word)

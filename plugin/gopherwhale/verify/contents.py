@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from gopherwhale.dockerfile.shells import SHELLS
 from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.layers import Limits, read_layer
 from gopherwhale.oci.source import CHUNK, ImageSource
 from gopherwhale.oci.tar import Bytes, Member
-from gopherwhale.verify import facts
+from gopherwhale.verify import facts, script
 from gopherwhale.verify.facts import BinaryFacts
 from gopherwhale.verify.reading import OpenFile, Window
 
@@ -51,7 +52,8 @@ class Node:
         facts: Of a file that has an execute bit or begins as a program does; None for every other.
         digest: Of a program's content.
         layer: The diff_id of the layer that it came with.
-        text: The content of a script, and of the few files by which libraries and users are looked up.
+        text: The content of a script that may be run or is a shell's, and of the few files by which libraries
+            and users are looked up.
         children: A folder's, in a file system.
     """
 
@@ -136,9 +138,17 @@ def _file(member: Member, content: Bytes, path: str, layer: str, room: int) -> N
         known, digest = facts.read(head), f"sha256:{hashlib.sha256(head).hexdigest()}"
         text = head[:room] if known.format == "script" or _LOOKED_UP.fullmatch(path) else b""
         return Node(kind="file", mode=mode, facts=known, digest=digest, layer=layer, text=text)
-    if _LOOKED_UP.fullmatch(path):
+    if _LOOKED_UP.fullmatch(path) or _is_for_a_shell(path, head):
         return Node(kind="file", mode=mode, layer=layer, text=head[:room])
     return plain("file", mode, layer)
+
+
+def _is_for_a_shell(path: str, head: bytes) -> bool:
+    """Whether a shell may be told to read a file, which needs no execute bit for that."""
+    if head[:2] != script.MAGIC:
+        return path.endswith(".sh")
+    words = " ".join(script.read(head)).split()
+    return any(posixpath.basename(word) in SHELLS for word in words)
 
 
 @lru_cache(maxsize=1024)

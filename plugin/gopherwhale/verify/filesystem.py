@@ -8,8 +8,9 @@ link never leads out of the root.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from gopherwhale.errors import LayoutError
@@ -19,6 +20,8 @@ from gopherwhale.verify.contents import ANY_X, Contents, Node
 DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MAX_LINKS: Final = 40
 _MAX_NODES: Final = 2_000_000
+# Nobody's PATH has as many; each program is looked for in all of them.
+_MAX_FOLDERS: Final = 256
 
 # The folders from the root to a node, and the node, by name.
 _Trail = list[tuple[str, Node]]
@@ -74,6 +77,20 @@ class FileSystem:
             if node.children is not None:
                 stack += [(f"{path}/{name}", node.children[name]) for name in sorted(node.children)[::-1]]
 
+    @cached_property
+    def texts(self) -> Mapping[str, bytes]:
+        """The texts that are kept, by path. Every layer has to be in place."""
+        return {path: node.text for path, node in self.items() if node.text}
+
+    @cached_property
+    def libraries(self) -> Mapping[str, Sequence[str]]:
+        """Every path of what is named as a library, by its last part. Every layer has to be in place."""
+        places: dict[str, list[str]] = {}
+        for path, node in self.items():
+            if node.kind in ("file", "link") and ".so" in path:
+                places.setdefault(posixpath.basename(path), []).append(path)
+        return places
+
     def executable(self, path: str) -> str:
         """Resolve a path that is to be run.
 
@@ -110,7 +127,8 @@ class FileSystem:
             return self.executable(posixpath.join(start, program))
         paths = [entry.partition("=")[2] for entry in config.environment if entry.startswith("PATH=")]
         problem = NotRunnable("entrypoint-missing", f"{program} is not on the image's PATH")
-        for folder in (paths[-1] if paths else DEFAULT_PATH).split(":"):
+        folders = (paths[-1] if paths else DEFAULT_PATH).split(":", _MAX_FOLDERS)[:_MAX_FOLDERS]
+        for folder in dict.fromkeys(folders):
             try:
                 return self.executable(posixpath.join(start, folder, program))
             except NotRunnable as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from gopherwhale.platforms import Platform
@@ -19,6 +20,7 @@ _BASELINE: Final[Mapping[str, str]] = {
     "ppc64le": "power8",
     "riscv64": "rva20u64",
 }
+_MEND_FLOOR: Final = "take a base that runs on every CPU of the architecture, or declare the variant"
 _RUNNABLE: Final = frozenset({"executable", "PIE"})
 _FORMATS: Final[Mapping[str, str]] = {"windows": "PE", "darwin": "Mach-O", "ios": "Mach-O"}
 
@@ -60,7 +62,7 @@ def fits_beside(declared: Platform, path: str, facts: BinaryFacts) -> list[Findi
     if facts.format not in ("ELF", "PE", "Mach-O"):
         return []
     found = _is_for(declared, path, facts)
-    return found or [one for one in _judge_level(declared, path, facts) if one.severity is Severity.ERROR]
+    return found or [one for one in _judge_level(declared, path, facts) if one.code == "variant-too-new"]
 
 
 def judge_decided(declared: Platform, path: str, facts: BinaryFacts) -> list[Finding]:
@@ -157,7 +159,11 @@ def _judge_level(declared: Platform, path: str, facts: BinaryFacts) -> list[Find
     found = f"code for {facts.level}"
     if not _runs(rank(facts.level), rank(wanted)):
         expected = f"code for {wanted} or older"
-        return [finding("variant-too-new", declared, path, expected=expected, found=found)]
+        told = finding("variant-too-new", declared, path, expected=expected, found=found)
+        if declared.variant or facts.go_version:
+            return [told]
+        # Whole distributions ask for more than the baseline, and are published for the bare architecture.
+        return [replace(told, severity=Severity.WARNING, remedy=_MEND_FLOOR)]
     if rank(facts.level) != rank(wanted) and declared.variant:
         expected = f"code for {wanted}"
         return [finding("variant-older", declared, path, expected=expected, found=found)]

@@ -12,7 +12,8 @@ from gopherwhale.oci.documents import Descriptor, ImageConfig
 from gopherwhale.platforms import Platform
 from gopherwhale.verify.findings import Finding, Severity, finding
 from gopherwhale.verify.fits import fits, fits_beside
-from gopherwhale.verify.scope import Reached, Scope
+from gopherwhale.verify.reached import Reached
+from gopherwhale.verify.scope import Scope
 
 REVISION_LABEL: Final = "org.opencontainers.image.revision"
 _ABBREVIATED: Final = re.compile(r"[0-9a-f]{7,63}")
@@ -121,12 +122,16 @@ def judge_reached(scope: Scope) -> list[Finding]:
         if one is program or (one.role == "entrypoint" and program is None):
             findings += fits(declared, one.path, one.facts)
         elif one.is_run:
-            verdict = [f for f in fits(declared, one.path, one.facts) if f.severity is Severity.ERROR]
+            verdict = [f for f in fits(declared, one.path, one.facts) if _counts_beside(f)]
             chosen = one.role == "script" and _names_its_machine(one)
             beside += [] if chosen else verdict
         elif one.role == "other":
             beside += fits_beside(declared, one.path, one.facts)
     return [*findings, *_gathered(beside), *_judge_base(scope)]
+
+
+def _counts_beside(one: Finding) -> bool:
+    return one.severity is Severity.ERROR or one.code == "variant-too-new"
 
 
 def _names_its_machine(one: Reached) -> bool:
@@ -144,6 +149,8 @@ def _judge_base(scope: Scope) -> list[Finding]:
     if not verdicts or not all(verdicts) or any(one.is_run for one in base):
         return []
     first = verdicts[0][0]
+    if first.severity is not Severity.ERROR:
+        return [first]
     found = f"{'the shell' if scope.shell else 'the C library'} is {first.found}"
     expected = f"a base for {first.expected}" if first.expected == str(scope.declared) else first.expected
     return [finding("wrong-base", scope.declared, first.path, expected=expected, found=found)]

@@ -51,6 +51,9 @@ _LENT: Final = re.compile(r"lib(cuda|nvcuvid|nvidia-[a-z0-9-]+)\.so(\..*)?")
 _GCOMPAT: Final = "/lib/libgcompat.so.0"
 _MAX_INCLUDES: Final = 64
 _MAX_LINES: Final = 1000
+# Of one kind, and of all together: each library is looked for in every one of them.
+_MAX_FOLDERS: Final = 256
+_MAX_ALL_FOLDERS: Final = 1024
 
 
 def _is_musl(system: FileSystem, program: BinaryFacts) -> bool:
@@ -76,7 +79,8 @@ class Loader:
         """Gather the folders that hold for every library."""
         self._program = program
         self._musl = _is_musl(system, program)
-        self._asked = [folder or "/" for folder in re.split("[:;]", library_path)] if library_path else []
+        asked = re.split("[:;]", library_path, maxsplit=_MAX_FOLDERS)[:_MAX_FOLDERS] if library_path else ()
+        self._asked = [folder or "/" for folder in asked]
         if self._musl:
             self._usual = _musl(system)
             return
@@ -96,9 +100,9 @@ class Loader:
         The program's run paths count for its libraries too: DT_RPATH is handed on, and whoever gives
         DT_RUNPATH alone to the program breaks nothing that we could prove here.
         """
-        run_paths = (*facts.run_paths, *self._program.run_paths)
+        run_paths = (*facts.run_paths[:_MAX_FOLDERS], *self._program.run_paths[:_MAX_FOLDERS])
         own = [_expanded(folder, path, self._program) for folder in run_paths]
-        return tuple(dict.fromkeys([*own, *self._asked, *self._usual]))
+        return tuple(dict.fromkeys([*own, *self._asked, *self._usual]))[:_MAX_ALL_FOLDERS]
 
 
 def find(system: FileSystem, name: str, places: Sequence[str]) -> Iterator[tuple[str, Node]]:
@@ -121,19 +125,16 @@ def _expanded(folder: str, path: str, program: BinaryFacts) -> str:
 
 
 def _musl(system: FileSystem) -> list[str]:
-    for path, node in _texts(system).items():
+    for path, text in _texts(system).items():
         if fnmatchcase(path, "/etc/ld-musl-*.path"):
-            return [folder for folder in re.split("[:\n]", node) if folder]
+            return [folder for folder in re.split("[:\n]", text) if folder]
     return list(_MUSL_FOLDERS)
 
 
 def _texts(system: FileSystem) -> dict[str, str]:
     """The files that configure a loader."""
-    return {
-        path: node.text.decode(errors="replace")
-        for path, node in system.items()
-        if node.text and path.startswith("/etc/ld")
-    }
+    texts = system.texts.items()
+    return {path: text.decode(errors="replace") for path, text in texts if path.startswith("/etc/ld")}
 
 
 def _configured(system: FileSystem) -> list[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections import deque
-from collections.abc import Mapping
-from functools import cached_property
 from typing import Final
 
 from gopherwhale.oci.documents import ImageConfig
@@ -89,22 +87,13 @@ class _Libraries:
 
     def _missing(self, name: str, user: str) -> Finding:
         wanted = f"{name}, which it names, in the image"
-        for path in self._elsewhere.get(posixpath.basename(name), ()):
+        for path in self._system.libraries.get(posixpath.basename(name), ()):
             if any(self._serves(node.facts) for _, node in find(self._system, path, ())):
                 found = f"{path}, where the loader does not look"
                 return finding("library-elsewhere", self._declared, user, expected=wanted, found=found)
         return finding(
             "library-missing", self._declared, user, expected=wanted, found=f"the image lacks {name}"
         )
-
-    @cached_property
-    def _elsewhere(self) -> Mapping[str, list[str]]:
-        """Every path in the image by its last part."""
-        places: dict[str, list[str]] = {}
-        for path, node in self._system.items():
-            if node.kind in ("file", "link") and ".so" in path:
-                places.setdefault(posixpath.basename(path), []).append(path)
-        return places
 
     def _serves(self, facts: BinaryFacts | None) -> bool:
         return facts is not None and (facts.format, facts.architecture) == ("ELF", self._program.architecture)

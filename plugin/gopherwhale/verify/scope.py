@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
 
-from gopherwhale.dockerfile.shells import SHELLS, shell_command
+from gopherwhale.dockerfile.shells import SHELLS, shell_call
 from gopherwhale.oci.documents import ImageConfig
 from gopherwhale.platforms import Platform
+from gopherwhale.verify.bases import c_libraries, shells
 from gopherwhale.verify.command_lines import (
     LAUNCHERS,
-    env_program,
     first_program,
+    interpreted_by,
     launched,
     named,
 )
@@ -22,45 +24,20 @@ from gopherwhale.verify.facts import BinaryFacts
 from gopherwhale.verify.filesystem import FileSystem, NotRunnable
 from gopherwhale.verify.findings import Finding, finding
 from gopherwhale.verify.loading import judge_loading
+from gopherwhale.verify.reached import MACHINE_CODE, Reached
 from gopherwhale.verify.windows import WindowsFiles
 
 # As many interpreters may stand behind each other (Linux, fs/exec.c, exec_binprm).
 _MAX_SCRIPTS: Final = 5
 _MAX_REACHED: Final = 4096
+# Nobody writes as many; each is looked for in every folder of PATH.
+_MAX_WORDS: Final = 1024
+_MAX_TRIED: Final = 4096
 # Of all scripts together, in bytes; a hostile one costs about a second for each 256 KiB.
 _MAX_TEXT: Final = 512 * 1024
-_MACHINE_CODE: Final = frozenset({"ELF", "PE", "Mach-O"})
-_SHELLS: Final = ("/bin/sh", "/bin/bash", "/bin/busybox", "/busybox/sh", "/usr/bin/env", "/bin/ls")
-_C_LIBRARY: Final = re.compile(
-    r".*/(ld-linux[^/]*\.so[^/]*|ld-musl-[^/]*|ld64\.so[^/]*|ld\.so\.1|libc\.so\.6|libc-2[^/]*\.so|libc\.musl-[^/]*)"
-)
 _BATCH: Final = (".bat", ".cmd")
-
-
-class Reached(NamedTuple):
-    """One file that runs, or is loaded, when a container starts.
-
-    Attributes:
-        path: Where it is, links followed.
-        role: entrypoint, interpreter, argument, script, loader, library, base, or other.
-        facts: What it is.
-        node: What stands there.
-    """
-
-    path: str
-    role: str
-    facts: BinaryFacts
-    node: Node
-
-    @property
-    def is_code(self) -> bool:
-        """Whether it holds machine code."""
-        return self.facts.format in _MACHINE_CODE
-
-    @property
-    def is_run(self) -> bool:
-        """Whether it is started, not loaded by something that is."""
-        return self.role in ("entrypoint", "interpreter", "argument", "script")
+_MEND_SCRIPT: Final = "put {} into the final stage, or let the script's first line name what is there"
+_MEND_LINES: Final = "write the script with LF alone, as by `*.sh text eol=lf` in .gitattributes"
 
 
 class Scope:
@@ -81,13 +58,18 @@ class Scope:
         self.reached: dict[str, Reached] = {}
         self.findings: list[Finding] = []
         self._room = _MAX_TEXT
+        self._read: set[bytes] = set()
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._tried: set[tuple[str, bool]] = set()
         # Every file that has facts, looked for once: an image may have a million others.
         self.known = [(path, node) for path, node in system.items() if node.facts is not None]
         self.entrypoint = self._enter()
+        while self._waiting:
+            self._waiting.popleft()()
         self._base()
         if everything:
             for path, node in self.known:
-                if node.facts and node.facts.format in _MACHINE_CODE and not node.facts.is_data:
+                if node.facts and node.facts.format in MACHINE_CODE and not node.facts.is_data:
                     self._add(path, "other")
 
     @property
@@ -112,7 +94,7 @@ class Scope:
         return self.system.lookup(word, self.config)
 
     def _enter(self) -> str:
-        words = [*self.config.entrypoint, *self.config.command]
+        words = [*self.config.entrypoint, *self.config.command][:_MAX_WORDS]
         try:
             if self.declared.os == "windows" and words:
                 path, *behind = WindowsFiles(self.system, self.config).programs(words)
@@ -125,9 +107,12 @@ class Scope:
             self._lacks(problem.code, words[0] if words else "", problem.found)
             return ""
         self._start(path, "entrypoint")
-        node = self.system.node(path)
-        self._arguments(words, passes_on=bool(node and node.facts and node.facts.format == "script"))
+        self._arguments(words, passes_on=self._is_script(path))
         return path
+
+    def _is_script(self, path: str) -> bool:
+        node = self.system.node(path)
+        return bool(node and node.facts and node.facts.format == "script")
 
     def _add(self, path: str, role: str) -> Reached | None:
         node = self.system.node(path)
@@ -158,84 +143,131 @@ class Scope:
         if len(behind) > _MAX_SCRIPTS:
             self._lacks("entrypoint-loop", script.path, f"more than {_MAX_SCRIPTS} scripts behind each other")
             return
-        # The kernel takes the interpreter's path as it is, from the folder that the program starts in.
-        names = [posixpath.join("/", self.config.working_dir or "/", script.facts.interpreter)]
-        if posixpath.basename(names[0]) == "env":
-            names += filter(None, [env_program(script.facts.argument)])
-        for name in names:
-            try:
-                path = self.lookup(name)
-            except NotRunnable as problem:
-                code = problem.code if problem.code == "entrypoint-loop" else "interpreter-missing"
-                self._lacks(code, script.path, problem.found, f"what its first line names, {name}")
-                return
-            self._start(path, "interpreter", behind)
-        if posixpath.basename(names[-1]) in SHELLS:
-            text = script.node.text[: self._room].decode(errors="replace")
-            self._room -= len(text)
-            for word in named(text):
-                self._try(word, "script")
-
-    def _arguments(self, words: list[str], *, passes_on: bool = False) -> None:
-        """Reach what a shell, a launcher or a script is told to run."""
-        if text := shell_command(words):
-            self._must(first_program(text), f"the command of `{words[0]} -c`")
-            for word in named(text):
-                self._try(word, "argument")
-            return
-        if program := launched(words):
-            self._must(program, f"what {words[0]} shall start")
-            behind = words[1:]
-            self._arguments(behind[behind.index(program) :])
-        passes_on = passes_on or posixpath.basename(words[0]) in LAUNCHERS
-        for word in words[1:]:
-            if word.startswith("/") or passes_on:
-                self._try(word, "argument")
-
-    def _must(self, word: str, what: str) -> None:
-        if not word:
-            return
+        name, mend = "", _MEND_LINES
         try:
-            self.lookup(word)
+            for name in self._interpreters(script.facts):
+                mend = _MEND_SCRIPT.format(name)
+                self._start(self.lookup(name), "interpreter", behind)
+        except NotRunnable as problem:
+            code = problem.code if problem.code == "entrypoint-loop" else "interpreter-missing"
+            wanted = f"what its first line names, {name}" if name else "lines that end with LF alone"
+            self._lacks(code, script.path, problem.found, wanted, mend)
+            return
+        if posixpath.basename(name) in SHELLS:
+            self._text(script.node)
+
+    def _interpreters(self, script: BinaryFacts) -> list[str]:
+        """What a script's first line starts, and what that starts in turn.
+
+        Raises:
+            NotRunnable: The line ends with a carriage return, which is a letter of its last word.
+        """
+        if f"{script.interpreter}{script.argument}".endswith("\r"):
+            raise NotRunnable("interpreter-missing", "a carriage return at the end of its first line")
+        # The kernel takes the interpreter's path as it is, from the folder that the program starts in.
+        first = posixpath.join("/", self.config.working_dir or "/", script.interpreter)
+        return [first, *filter(None, [interpreted_by(first, script.argument)])]
+
+    def _text(self, script: Node) -> None:
+        """Reach what a shell's script names, once for each text."""
+        if script.text not in self._read:
+            self._read.add(script.text)
+            text = script.text[: self._room].decode(errors="replace")
+            self._room -= len(text)
+            self._named(text, "script")
+
+    def _named(self, text: str, role: str) -> None:
+        """Try what a script names, after what is being looked at: scripts may name each other at length."""
+        found = named(text)
+        programs = found.programs.items()
+        self._waiting += [partial(self._try, word, role, certain=runs) for word, runs in programs]
+        self._waiting += [partial(self._sourced, file) for file in found.files]
+
+    def _sourced(self, file: str) -> None:
+        """Reach what a shell reads in a file that is named to it: the file needs no execute bit."""
+        node = self.system.node(posixpath.join("/", self.config.working_dir or "/", file))
+        if node and node.kind == "file" and node.text:
+            self._text(node)
+
+    def _arguments(self, words: Sequence[str], *, passes_on: bool = False) -> None:
+        """Reach what a shell, a launcher or a script is told to run."""
+        while words:
+            call = shell_call(words)
+            if call.script:
+                if not call.login:
+                    self._must(first_program(call.script), f"the command of `{words[0]} -c`")
+                self._named(call.script, "argument")
+                return
+            if program := launched(words):
+                if not self._must(program, f"what {words[0]} shall start"):
+                    return
+                self._try(program, "argument", certain=True)
+                words = words[words.index(program, 1) :]
+                passes_on = self._is_script(self.lookup(program))
+                continue
+            if call.file:
+                self._sourced(call.file)
+                words = words[words.index(call.file, 1) :]
+            passes_on = passes_on or bool(call.file) or posixpath.basename(words[0]) in LAUNCHERS
+            words = self._rest(words[1:], passes_on=passes_on)
+
+    def _rest(self, words: Sequence[str], *, passes_on: bool) -> Sequence[str]:
+        """Try the arguments of a program; from a shell or a launcher among them on, they are the caller's."""
+        for at, word in enumerate(words):
+            if word.startswith("/") or passes_on or words[at - 1 : at] == ["--"]:
+                # What a script is given first is what it ends in, as a rule: exec "$@".
+                self._try(word, "argument", certain=passes_on and at == 0)
+            if passes_on and posixpath.basename(word) in (SHELLS | LAUNCHERS):
+                return words[at:]
+        return ()
+
+    def _must(self, word: str, what: str) -> bool:
+        try:
+            _ = word and self.lookup(word)
         except NotRunnable as problem:
             self._lacks(problem.code, word, problem.found, what)
+            return False
+        return True
 
-    def _try(self, word: str, role: str) -> None:
-        """Reach a word that may name a program; one that names none is an argument like any other."""
+    def _try(self, word: str, role: str, *, certain: bool) -> None:
+        """Reach a word that may name a program; one that names none is an argument like any other.
+
+        What is not run for certain may be read by another program: a text, an archive of Java's, a library of
+        .NET's, a script whose first line does not count where `python3 /app.py` reads it.
+        """
+        if (word, certain) in self._tried or len(self._tried) >= _MAX_TRIED:
+            return
+        self._tried.add((word, certain))
         try:
             path = self.lookup(word)
+            node = self.system.node(path)
+            facts = node.facts if node else None
+            if facts and facts.format == "script" and not certain:
+                for name in self._interpreters(facts):
+                    self.lookup(name)
         except NotRunnable:
             return
-        self._start(path, role)
+        data = facts is None or (facts.format == "other" and not facts.problem)
+        if not data and (certain or (facts and facts.format != "PE")):
+            self._start(path, role)
 
-    def _lacks(self, code: str, path: str, found: str, expected: str = "a program that can be run") -> None:
+    def _lacks(
+        self, code: str, path: str, found: str, expected: str = "a program that can be run", remedy: str = ""
+    ) -> None:
         name = posixpath.basename(path)
         if code == "entrypoint-missing" and name:
             others = [other for other, node in self.known if _is_named(other, node, name)]
             found += f"; the image has {', '.join(others[:3])}" if others else ""
-        self.findings.append(finding(code, self.declared, path, expected=expected, found=found))
+        self.findings.append(
+            finding(code, self.declared, path, expected=expected, found=found, remedy=remedy)
+        )
 
     def _base(self) -> None:
         """Reach the shell and the C libraries, which the base brought."""
-        self.shell = next(self._shells(), "")
-        self.c_libraries = tuple(self._c_libraries())
+        self.shell = next(shells(self.system), "")
+        self.c_libraries = tuple(c_libraries(self.known))
         for path in filter(None, (self.shell, *self.c_libraries)):
             self._add(path, "base")
-
-    def _shells(self) -> Iterator[str]:
-        for path in _SHELLS:
-            try:
-                found = self.system.executable(path)
-            except NotRunnable:
-                continue
-            node = self.system.node(found)
-            if node and node.facts and node.facts.format in _MACHINE_CODE:
-                yield found
-
-    def _c_libraries(self) -> Iterator[str]:
-        for path, node in self.known:
-            if node.facts and node.facts.format == "ELF" and _C_LIBRARY.fullmatch(path):
-                yield path
 
 
 def _is_named(path: str, node: Node, name: str) -> bool:

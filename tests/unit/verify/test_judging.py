@@ -16,7 +16,7 @@ from gopherwhale.verify.codes import Severity
 from gopherwhale.verify.facts import BinaryFacts
 from gopherwhale.verify.findings import Report
 from gopherwhale.verify.image import Wanted, verify_image
-from tests.unit.verify.binaries import elf, note
+from tests.unit.verify.binaries import elf, note, pe
 from tests.unit.verify.judged import (
     LOADERS,
     alone,
@@ -90,10 +90,32 @@ def test_10_c_code_counts_beside_go_s() -> None:
     """A program of cgo's is for the newer of the two: GOARM=6 means nothing where libc is for v7."""
     isa = note(b"GNU", 5, struct.pack("<IIII", 0xC0008002, 4, 0b111, 0))
     linked = program(AMD, "v1", lines={"CGO_ENABLED": "1"}, notes=isa)
-    assert named(alone(AMD, files({"/app": linked})), "variant-too-new").found == "code for v3"
+    too_new = named(alone(AMD, files({"/app": linked})), "variant-too-new")
+    assert (too_new.found, too_new.severity) == ("code for v3", Severity.ERROR)
     old = BinaryFacts(format="ELF", architecture="arm", settings={"GOARM": "6"}, cpu_level="v7")
     new = BinaryFacts(format="ELF", architecture="arm", settings={"GOARM": "7"}, cpu_level="v5")
     assert (old.level, new.level) == ("v7", "v7")
+
+
+@pytest.mark.parametrize(
+    ("declared", "bits", "severity"),
+    [(AMD, 0b11, Severity.WARNING), (AMD, 0b1, None), ("linux/amd64/v2", 0b111, Severity.ERROR)],
+)
+@pytest.mark.parametrize("start", ["/app", "/run", "/bin/sh"])
+def test_10_the_cpu_that_a_distribution_asks_for_is_told(
+    declared: str, bits: int, severity: Severity | None, start: str
+) -> None:
+    """Some are compiled for v2 or v3 and published for amd64: no mistake of whoever stands on them."""
+    isa = note(b"GNU", 5, struct.pack("<IIII", 0xC0008002, 4, bits, 0))
+    contents = {
+        "/bin/sh": code("amd64", notes=isa),
+        "/app": program(declared),
+        "/run": b"#!/bin/sh\nexec /app\n",
+    }
+    report = alone(declared, files(contents), Entrypoint=[start])
+    found = [one for one in report.all_findings if one.severity in (Severity.ERROR, Severity.WARNING)]
+    assert [one.severity for one in found] == ([severity] if severity else [])
+    assert report.ok is (severity is not Severity.ERROR)
 
 
 @pytest.mark.parametrize("variant", ["v8", "", "8"])
@@ -241,6 +263,14 @@ BASE: Final = {"/bin/sh": SHELL, "/usr/bin/tini": code("amd64"), "/bin/cat": SHE
         ({"/run": b'#!/bin/sh\nexec "$@"\n'}, {"Entrypoint": ["/run"], "Cmd": ["app"]}),
         ({"/run": b'#!/bin/sh\nexec "$@"\n'}, {"Entrypoint": ["tini", "--", "/run", "app"]}),
         ({"/run": b"#!/usr/local/bin/app\n"}, {"Entrypoint": ["/run"]}),
+        ({}, {"Entrypoint": ["sh", "-e", "-o", "pipefail", "-c", "/usr/local/bin/app --x"]}),
+        ({"/run": b'#!/bin/sh\nexec "$@"\n'}, {"Entrypoint": ["/run"], "Cmd": ["sh", "-c", "app --x"]}),
+        ({}, {"Entrypoint": ["tini", "-g", "sh", "-c", "/usr/local/bin/app --x"]}),
+        ({}, {"Entrypoint": ["/bin/cat", "exec", "--", "app"]}),
+        ({"/run": b"#!/usr/bin/tini /bin/sh\nexec app\n"}, {"Entrypoint": ["/run"]}),
+        ({"/run": b"#!/bin/sh\ncd /usr/local && exec ./bin/app\n"}, {"Entrypoint": ["/run"]}),
+        ({"/run": b"#!/bin/sh\nexec gosu nobody app\n"}, {"Entrypoint": ["/run"]}),
+        ({"/run": b"#!/bin/sh\nexec sh -c '/usr/local/bin/app --x'\n"}, {"Entrypoint": ["/run"]}),
     ],
 )  # fmt: skip
 def test_a_program_behind_a_shell_a_launcher_or_a_script_is_judged(
@@ -250,6 +280,76 @@ def test_a_program_behind_a_shell_a_launcher_or_a_script_is_judged(
     app = {"/usr/local/bin/app": program(ARM)}
     report = alone(AMD, files({**BASE, **contents, **app}), **process)
     assert wrong(report) == {(AMD, "wrong-machine", "/usr/local/bin/app")}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words", "folder"),
+    [
+        ("/run.sh", b"exec app\n", ["sh", "/run.sh"], ""),
+        ("/srv/start", b"#!/bin/bash\nexec app\n", ["/bin/sh", "-e", "start"], "/srv"),
+        ("/run.sh", b'exec "$@"\n', ["sh", "/run.sh", "app"], ""),
+        ("/run.sh", b"app\n", ["tini", "--", "sh", "run.sh"], "/"),
+        ("/run.sh", b"app\n", ["sh", "-c", "exec sh /run.sh"], ""),
+    ],
+)
+def test_a_script_that_a_shell_is_given_needs_no_execute_bit(
+    name: str, text: bytes, words: list[str], folder: str
+) -> None:
+    """`sh run.sh` is followed like a script that runs by itself, from the working folder on."""
+    app = files({**BASE, "/usr/local/bin/app": program(ARM)})
+    report = alone(AMD, app, files({name: text}, mode=0o644), Entrypoint=words, WorkingDir=folder)
+    assert wrong(report) == {(AMD, "wrong-machine", "/usr/local/bin/app")}
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        ({"/bin/java": SHELL, "/app.jar": b"PK\3\4"}, ["java", "-jar", "/app.jar"]),
+        ({"/bin/python3": SHELL, "/app.py": b"#!/usr/bin/env python\n"}, ["python3", "/app.py"]),
+        ({"/bin/dotnet": SHELL, "/app.dll": pe()}, ["dotnet", "/app.dll"]),
+        ({"/app": program(AMD), "/etc/app.yml": b"a: b\n"}, ["/app", "/etc/app.yml"]),
+        ({"/run": b"#!/bin/sh\n. /etc/env.sh\n/app -c /etc/app.conf\n", "/app": program(AMD),
+          "/etc/env.sh": b"A=b\n", "/etc/app.conf": b"x\n"}, ["/run"]),
+        ({"/run": b"#!/bin/bash\n/app\n", "/app": program(AMD)}, ["sh", "/run"]),
+        ({"/etc/profile": b"PATH=/opt:$PATH\n"}, ["sh", "-lc", "tool serve"]),
+        ({}, ["sh", "-c", "PATH=/opt:$PATH tool serve"]),
+    ],
+)  # fmt: skip
+def test_what_a_program_reads_is_not_taken_for_one(contents: Mapping[str, bytes], words: list[str]) -> None:
+    """An execute bit, as Windows gives to every file, makes no program of an argument."""
+    report = alone(AMD, files({**BASE, "/usr/bin/env": SHELL, **contents}), Entrypoint=words)
+    assert wrong(report) == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "found", "remedy"),
+    [
+        (b"#!/bin/bash", "/bin/bash does not exist", "put /bin/bash into"),
+        (b"#!/usr/bin/env bash", "bash is not on the image's PATH", "put bash into"),
+        (b"#!/bin/sh\r", "a carriage return at the end of its first line", "write the script with LF alone"),
+        (b"#!/usr/bin/env sh\r", "a carriage return", "write the script with LF alone"),
+        (b"#!/bin/sh -e\r", "a carriage return", "write the script with LF alone"),
+    ],
+)
+def test_a_script_that_nothing_can_run_is_told_with_what_mends_it(
+    line: bytes, found: str, remedy: str
+) -> None:
+    """A shell that the image lacks, and the line endings of Windows, which no build of Go's mends."""
+    contents = {**BASE, "/usr/bin/env": SHELL, "/run": line + b"\nexec app\n"}
+    report = alone(AMD, files(contents), Entrypoint=["/run"])
+    one = named(report, "interpreter-missing")
+    assert one.found.startswith(found)
+    assert one.remedy.startswith(remedy)
+
+
+def test_a_start_of_many_steps_is_followed_to_its_end() -> None:
+    """Scripts that start each other by the hundred, and launchers that do."""
+    chain = {f"/s{number}": f"#!/bin/sh\nexec /s{number + 1}\n".encode() for number in range(500)}
+    layer = files({**BASE, **chain, "/s500": program(ARM), "/usr/bin/env": SHELL})
+    assert wrong(alone(AMD, layer, Entrypoint=["/s0"])) == {(AMD, "wrong-machine", "/s500")}
+    words = [*["env"] * 900, "/s500"]
+    assert wrong(alone(AMD, layer, Entrypoint=words)) == {(AMD, "wrong-machine", "/s500")}
+    assert wrong(alone(AMD, layer, Entrypoint=["env"] * 100_000)) == set()
 
 
 @pytest.mark.parametrize(

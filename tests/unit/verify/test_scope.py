@@ -14,7 +14,7 @@ from gopherwhale.dockerfile.shells import shell_command
 from gopherwhale.oci.parsing import parse_config
 from gopherwhale.platforms import parse
 from gopherwhale.verify import judge as judging
-from gopherwhale.verify.command_lines import env_program, first_program, launched, named
+from gopherwhale.verify.command_lines import first_program, interpreted_by, launched, named
 from gopherwhale.verify.libraries import Loader
 from gopherwhale.verify.running import judge_running
 from gopherwhale.verify.scope import Scope
@@ -31,6 +31,11 @@ from tests.unit.verify.layers import system_of, tar
         (["sh", "/run.sh", "-c", "x"], ""),
         (["sh", "-c"], ""),
         (["sh", "--rcfile", "-c", "x"], "x"),
+        (["bash", "--rcfile", "/r", "-c", "x"], "x"),
+        (["bash", "-o", "pipefail", "-c", "x"], "x"),
+        (["/bin/bash", "-euo", "pipefail", "-ce", "--", "x"], "x"),
+        (["sh", "+x", "-c", "-e", "x"], "x"),
+        (["sh", "-o", "-c"], ""),
         (["python3", "-c", "x"], ""),
         ([], ""),
     ],
@@ -83,9 +88,20 @@ def test_the_program_of_a_launcher_is_told_where_it_is_certain(words: list[str],
 def test_names_in_a_script_are_commands_and_paths() -> None:
     """Not comments, not variables, not the shell's own words."""
     text = '#!/bin/sh\n# /no\n[ -x /opt/tool ] && . /env\nexec gosu app /bin/app --f=/x "$@" | tee /log; $X y'
-    assert set(named(text)) == {"/opt/tool", "/env", "gosu", "app", "/bin/app", "tee", "/log"}
-    assert env_program("-S python3 -u") == "python3"
-    assert env_program("A=b app") == "app"
+    assert set(named(text).programs) == {"/opt/tool", "/env", "gosu", "app", "/bin/app", "tee", "/log"}
+    assert interpreted_by("/usr/bin/env", "-S python3 -u") == "python3"
+    assert interpreted_by("/usr/bin/env", "A=b app") == "app"
+    assert interpreted_by("/usr/bin/dumb-init", "/bin/sh") == "/bin/sh"
+    assert interpreted_by("/bin/sh", "-e") == interpreted_by("/sbin/tini", "-- /bin/sh") == ""
+
+
+def test_what_a_script_runs_is_told_from_what_it_looks_at() -> None:
+    """Behind a launcher and as an argument nobody can be sure; a folder that it went to counts too."""
+    text = "cd /srv && ./app /a.conf\nexec su-exec web tool\n. /env\nsh -e more.sh; sh -c 'inner /x'"
+    found = named(text)
+    assert {word for word, runs in found.programs.items() if runs} >= {"./app", "/srv/./app", "inner"}
+    assert {"/a.conf", "web", "tool", "/env", "/x"} <= {w for w, runs in found.programs.items() if not runs}
+    assert list(found.files) == ["more.sh"]
 
 
 def test_the_folders_of_a_loader_are_in_its_order() -> None:
@@ -160,4 +176,4 @@ def test_no_image_breaks_the_judging(
 @pytest.mark.parametrize("text", ["$(" * 9000, "`" * 18_000, "'" * 17_999, "(" * 17_999, "<<A\n" * 4500])
 def test_a_script_that_nests_without_end_is_read_to_its_end(text: str) -> None:
     """What follows after it is found, or nothing is, and nothing fails."""
-    assert set(named(f"{text}\n/bin/app\n")) <= {"/bin/app", "A"}
+    assert set(named(f"{text}\n/bin/app\n").programs) <= {"/bin/app", "A"}
