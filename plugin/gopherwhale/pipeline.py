@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from gopherwhale.errors import VerificationError
+from gopherwhale.errors import LayoutError, VerificationError
 
 # The pipeline stands above these and says so line by line; an adapter has no such line.
 from gopherwhale.oci.documents import Descriptor  # noqa: TID251
@@ -108,24 +108,48 @@ def cross_build(image: ImagePlan, engine: Engine, say: Say, meanwhile: Meanwhile
     return built
 
 
-def verify(
-    image: ImagePlan, say: Say, cache: LayerCache | None = None, meanwhile: Meanwhile = lambda: None
-) -> Report:
-    """Verify an image's layout against its plan: platforms, and the revision where the plan has one.
+def layout_of(image: ImagePlan, built: Built) -> Layout:
+    """The layout of what was built, once for whoever verifies and moves it: both then see one image.
 
     Args:
         image: Whose layout.
+        built: What the engine left there, or stood there.
+
+    Raises:
+        LayoutError: The layout is damaged or missing, or another build has put its own image there since.
+    """
+    layout = Layout(image.layout)
+    if layout.root.digest != built.root.digest:
+        raise LayoutError(
+            f"{image.layout} holds another image than the one that was built: {layout.root.digest}",
+            hint="does another build write there? run this again when that is done",
+        )
+    return layout
+
+
+def verify(
+    image: ImagePlan,
+    layout: Layout,
+    say: Say,
+    cache: LayerCache | None = None,
+    meanwhile: Meanwhile = lambda: None,
+) -> Report:
+    """Verify an image against its plan: platforms, and the revision where the plan has one.
+
+    Args:
+        image: What it must be.
+        layout: What it is, as of `layout_of`.
         say: Takes lines of progress.
         cache: What was found in layers before; their bytes are held to their digests all the same.
         meanwhile: What to do while layers are read.
 
     Raises:
-        LayoutError: The layout is damaged or missing.
+        LayoutError: The layout is damaged.
     """
     from gopherwhale.verify.image import verify_image  # noqa: PLC0415, TID251
 
     held = wanted(image, revision=image.revision)
-    return verify_image(Layout(image.layout), held, cache=cache, say=say, meanwhile=meanwhile)
+    return verify_image(layout, held, cache=cache, say=say, meanwhile=meanwhile)
 
 
 def wanted(image: ImagePlan, *, revision: str = "") -> Wanted:

@@ -60,7 +60,9 @@ def check_may_push(plan: Plan, *, untagged: bool = False) -> None:
             )
 
 
-def survey(image: ImagePlan, plan: Plan, client: RegistryClient) -> tuple[Content, list[Presence]]:
+def survey(
+    image: ImagePlan, layout: Layout, plan: Plan, client: RegistryClient
+) -> tuple[Content, list[Presence]]:
     """What a push of the image's layout would send, and which tags it would move; it sends nothing.
 
     Raises:
@@ -70,7 +72,7 @@ def survey(image: ImagePlan, plan: Plan, client: RegistryClient) -> tuple[Conten
     from gopherwhale.oci.push import TagRules, check_tags  # noqa: PLC0415, TID251
     from gopherwhale.oci.survey import look, read_content  # noqa: PLC0415, TID251
 
-    content = read_content(Layout(image.layout))
+    content = read_content(layout)
     present = look(content, image.repositories, image.tags, client, plan.push.jobs)
     check_tags(content, present, TagRules(overwrite=plan.push.overwrite_tags))
     return content, present
@@ -138,22 +140,21 @@ def finish(publications: Sequence[Publication]) -> list[PushResult]:
 
 def publish(
     image: ImagePlan,
+    source: ImageSource,
     plan: Plan,
     client: RegistryClient,
     say: Say,
     unmoved: Mapping[str, str] | None = None,
-    *,
-    merged: ImageSource | None = None,
 ) -> Publication:
-    """Bring an image's layout, as it is, to its repositories; `finish` tags it.
+    """Bring an image, as it is, to its repositories; `finish` tags it.
 
     Args:
         image: What is pushed.
+        source: Its bytes: the layout that was verified, or an index over images that a registry has already.
         plan: Of the run; its other images lend blobs that are the same.
         client: The registry client.
         say: Takes lines of progress.
         unmoved: What `tags_now` said.
-        merged: What is brought in place of a layout: an index over images that a registry has already.
 
     Raises:
         RegistryError: A registry failed; no tag has moved.
@@ -161,7 +162,8 @@ def publish(
     """
     from gopherwhale.oci.push import Choices, TagRules, bring  # noqa: PLC0415, TID251
 
-    notes = None if merged else Notes.begin(image, plan)
+    local = isinstance(source, Layout)
+    notes = Notes.begin(image, plan, source.root.digest) if local else None
     first, *also = image.repositories
     before = plan.images[: plan.images.index(image)] if image in plan.images else ()
     choices = Choices(
@@ -171,9 +173,8 @@ def publish(
         lenders=tuple(place for other in before for place in other.repositories),
         **({"note": notes.done} if notes else {}),
     )
-    source = merged or Layout(image.layout)
     brought = bring(source, first, image.tags, client=client, say=say, choices=choices)
-    receipt = merged_receipt(image) if merged else image.layout / receipts.PUSHED
+    receipt = image.layout / receipts.PUSHED if local else merged_receipt(image)
     return Publication(image=image, plan=plan, brought=brought, notes=notes, receipt=receipt)
 
 

@@ -53,6 +53,11 @@ def resolve(
     return tuple(dict.fromkeys(tags))
 
 
+def follow_git(templates: Iterable[str]) -> bool:
+    """Whether any of the setting `tags` says something of a commit: a later one's may not be given to it."""
+    return any(template == AUTO or _FIELD.search(template) for template in templates)
+
+
 def automatic_tags(revision: Revision | None, default_branch: str) -> tuple[str, ...]:
     """The tags that follow from git alone.
 

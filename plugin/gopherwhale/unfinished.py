@@ -30,8 +30,13 @@ class Notes:
     _lock: Lock = field(default_factory=Lock)
 
     @classmethod
-    def begin(cls, image: ImagePlan, plan: Plan) -> Self:
+    def begin(cls, image: ImagePlan, plan: Plan, digest: str) -> Self:
         """Note that a push of the image's layout has begun.
+
+        Args:
+            image: What is pushed.
+            plan: Of the run.
+            digest: Of the image's root.
 
         Raises:
             UsageError: The layout's folder cannot be written; nothing was sent.
@@ -41,7 +46,7 @@ class Notes:
             document={
                 "schema": 1,
                 "image": image.name,
-                "digest": Layout(image.layout).root.digest,
+                "digest": digest,
                 "plan": fingerprint(image, plan),
                 "repositories": {place.name: [] for place in image.repositories},
             },

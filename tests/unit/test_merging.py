@@ -275,7 +275,7 @@ def test_a_program_of_another_commit_is_found_in_what_was_pushed(world: World) -
     _, made = resolve(world.request(platforms=["linux/arm64"]))
     stale = replace(made.images[0], layout=arm, tags=(), revision=world.commit)
     with RegistryClient(Transport(environment={}, sleep=lambda _s: None), {}) as client:
-        publishing.finish([publishing.publish(stale, made, client, lambda _line: None)])
+        publishing.finish([publishing.publish(stale, Layout(arm), made, client, lambda _line: None)])
     assert document["revision"] == world.commit
     with pytest.raises(VerificationError, match="revision"):
         merge(world.request(), [str(amd), str(arm)])

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import io
 import json
+import pkgutil
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,8 @@ class Desk:
         assert push(request, layout, dry_run=dry_run) is ExitCode.GOOD
         return json.loads(self.out.getvalue())
 
-    def git(self, *arguments: str) -> None:
-        """Run git in the repository."""
+    def git(self, *arguments: str) -> str:
+        """What git says in the repository."""
         identity = (
             "-c",
             "user.name=t",
@@ -111,7 +112,12 @@ class Desk:
             "-c",
             "init.defaultBranch=main",
         )
-        subprocess.run(["git", "-C", self.folder, *identity, *arguments], check=True, timeout=60)
+        command = ["git", "-C", str(self.folder), *identity, *arguments]
+        return subprocess.run(command, check=True, timeout=60, stdout=subprocess.PIPE, text=True).stdout
+
+    def head(self) -> str:
+        """The commit that is checked out."""
+        return self.git("rev-parse", "HEAD").strip()
 
     def commit(self, name: str, text: str) -> None:
         """Write a file and commit it."""
@@ -286,6 +292,46 @@ def test_a_layout_is_pushed_as_it_is(desk: Desk, tmp_path: Path) -> None:
     receipt = json.loads((moved / "receipt.json").read_text())
     assert (receipt["revision"], receipt["dirty"]) == ("", False)
     assert desk.engine.builds == 1
+
+
+@pytest.mark.parametrize("when", ["pipeline.layout_of", "app.gate.refuse_unless_verified"])
+def test_01_what_another_build_puts_in_place_of_what_was_verified_is_not_pushed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """It may end right before the layout is opened, or right after it was found good: no tag moves."""
+    patched = f"gopherwhale.{when}"
+    original: Callable[..., Any] = pkgutil.resolve_name(patched.replace(".layout_of", ":layout_of"))
+
+    def other(*arguments: Any) -> Any:
+        swap = {name: program("linux/arm64") for name in ("linux/amd64", "linux/arm64")}
+        if when == "pipeline.layout_of":
+            make_layout(desk.layout, swap)
+            return original(*arguments)
+        original(*arguments)
+        return make_layout(desk.layout, swap)
+
+    monkeypatch.setattr(patched, other)
+    with pytest.raises(LayoutError, match="another build write there" if "layout" in when else "lacks"):
+        desk.push(tags=["latest"])
+    assert [request for request in desk.proxy.seen if request.method != "HEAD"] == []
+    assert tags(desk.registry) == set()
+
+
+def test_a_layout_of_another_commit_gets_no_tag_of_this_one(desk: Desk) -> None:
+    """Its own receipt says of which it is: `sha-...` and `latest` of a later commit would be lies."""
+    desk.push(tags=["auto"])
+    revision, digest = desk.head(), Layout(desk.layout).root.digest
+    built = {"digest": digest, "dirty": False, "revision": revision}
+    (desk.layout / "build-receipt.json").write_text(json.dumps(built))
+    desk.push("dist/hello", tags=["auto"])
+    desk.commit("more.go", "package main\n")
+    desk.proxy.forget()
+    for tags_ in (["auto"], ["x", "nightly-{short}"]):
+        with pytest.raises(UsageError, match=f"is of the commit {revision[:12]}, and the tags"):
+            desk.push("dist/hello", tags=tags_)
+    assert desk.proxy.seen == []
+    desk.push("dist/hello", tags=["stable"])
+    assert desk.registry.tags["acme/hello", "stable"] == digest
 
 
 @pytest.mark.parametrize("wrong", ["nothing", "no layout", "other platforms", "a damaged blob"])

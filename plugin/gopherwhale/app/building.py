@@ -45,11 +45,12 @@ def build(request: Request) -> ExitCode:
         built = pipeline.cross_build(
             local, engine, console.say, lambda: engines.ask_docker(request.environment)
         )
-        gate.refuse_unless_verified([pipeline.verify(local, console.say)], request)
+        layout = pipeline.layout_of(local, built)
+        gate.refuse_unless_verified([pipeline.verify(local, layout, console.say)], request)
         names = _local_names(image, request)
         with tempfile.TemporaryDirectory(prefix="gopherwhale-") as folder:
             archive = Path(folder) / "image.tar"
-            write_archive(Layout(local.layout), archive, names=names)
+            write_archive(layout, archive, names=names)
             engines.load(archive, request.environment, image.timeout)
         documents.append({**results.built_document(local, built), "loaded": names})
         lines.append(f"{image.name}: loaded {', '.join(names)} ({local.platforms[0]}, {built.seconds:.1f} s)")

@@ -88,7 +88,7 @@ def _bring(
     parts = {receipt.digest: receipt.images for receipt in found}
     source = merge_index(client, image.repository, parts, image.platforms, image.annotations)
     say(f"{image.name}: merging {counted(len(found), 'push', 'es')} into {source.root.digest}")
-    publication = publishing.publish(image, plan, client, say, unmoved, merged=source)
+    publication = publishing.publish(image, source, plan, client, say, unmoved)
     for place in image.repositories:
         back = RegistrySource(client, place.with_digest(source.root.digest))
         report = verify_image(back, pipeline.wanted(image, revision=image.revision), say=say)

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gopherwhale import pipeline, publishing, receipts, results, unfinished
+from gopherwhale import pipeline, publishing, receipts, results, tags, unfinished
 from gopherwhale.app import gate
 from gopherwhale.app.building import choose, cross_build_all, prepare
 from gopherwhale.app.registries import registry_client
@@ -51,12 +51,16 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
     chosen = choose(waiting, made, request)
     unmoved = _tags_now(made, request)
     built = _built(made.images, chosen, request)
-    _verify(made.images, request)
+    layouts = [pipeline.layout_of(*one) for one in zip(made.images, built, strict=True)]
+    _verify(made.images, layouts, request)
     with registry_client(request, made.access) as client:
         if dry_run:
-            return _show_dry_run(made, built, client, request)
+            return _show_dry_run(made, built, layouts, client, request)
         # Tags move when every image is in its place, those of all or none.
-        sent = [publishing.publish(image, made, client, console.say, unmoved) for image in made.images]
+        sent = [
+            publishing.publish(image, verified, made, client, console.say, unmoved)
+            for image, verified in zip(made.images, layouts, strict=True)
+        ]
         pushed = publishing.finish(sent)
     _show(made.images, built, pushed, request)
     return ExitCode.GOOD
@@ -96,6 +100,13 @@ def _with_layout(plan: Plan, layout: Path) -> Plan:
     # Of which commit it is, only its own receipt can say.
     revision = receipts.built_revision(layout, Layout(layout).root.digest)
     image = replace(plan.images[0], layout=layout, revision=revision)
+    here = plan.revision.commit if plan.revision else ""
+    if image.tags and revision not in ("", here) and tags.follow_git(image.settings.tags):
+        raise UsageError(
+            f"{layout} is of the commit {revision[:12]}, and the tags {', '.join(image.tags)} are of"
+            f" {here[:12] or 'none'}",
+            hint="name its tags with --tag, or push it where its own commit is checked out",
+        )
     return replace(plan, images=(image,), revision=None)
 
 
@@ -122,17 +133,23 @@ def _import_later(_settings: object = None) -> None:
         import_module(name)
 
 
-def _verify(images: Sequence[ImagePlan], request: Request) -> None:
+def _verify(images: Sequence[ImagePlan], layouts: Sequence[Layout], request: Request) -> None:
     from gopherwhale.verify.cache import LayerCache  # noqa: PLC0415 -- with what is imported meanwhile
 
     console, cache = request.console, LayerCache.of_user(request.environment)
     gate.refuse_unless_verified(
-        [pipeline.verify(image, console.say, cache, console.prepare) for image in images], request
+        [
+            pipeline.verify(image, layout, console.say, cache, console.prepare)
+            for image, layout in zip(images, layouts, strict=True)
+        ],
+        request,
     )
 
 
-def _show_dry_run(plan: Plan, built: Sequence[Built], client: RegistryClient, request: Request) -> ExitCode:
-    found = [publishing.survey(image, plan, client) for image in plan.images]
+def _show_dry_run(
+    plan: Plan, built: Sequence[Built], layouts: Sequence[Layout], client: RegistryClient, request: Request
+) -> ExitCode:
+    found = [publishing.survey(*one, plan, client) for one in zip(plan.images, layouts, strict=True)]
     lines: list[str] = []
     documents = []
     for image, one, (content, present) in zip(plan.images, built, found, strict=True):
