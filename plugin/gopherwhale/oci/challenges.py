@@ -29,6 +29,7 @@ class Challenge:
     scheme: str
     realm: str = ""
     service: str = ""
+    scope: str = ""
 
 
 def parse_challenge(header: str) -> Challenge | None:
@@ -52,8 +53,8 @@ def parse_challenge(header: str) -> Challenge | None:
     for wanted in ("Bearer", "Basic"):
         for scheme, found in challenges:
             if scheme == wanted.lower():
-                realm, service = found.get("realm", ""), found.get("service", "")
-                return Challenge(scheme=wanted, realm=realm, service=service)
+                members = {name: found.get(name, "") for name in ("realm", "service", "scope")}
+                return Challenge(scheme=wanted, **members)
     return None
 
 

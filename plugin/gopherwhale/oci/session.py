@@ -12,12 +12,13 @@ from typing import Final
 
 from gopherwhale.errors import AuthenticationError, GopherwhaleError, RegistryError
 from gopherwhale.oci.tokens import Tokens
-from gopherwhale.oci.transport import REDIRECTS, Answer, Body, Transport
-from gopherwhale.oci.urls import joined, netloc, origin, shown
+from gopherwhale.oci.transport import Answer, Body, Transport
+from gopherwhale.oci.urls import REDIRECTS, joined, netloc, origin, shown
 from gopherwhale.references import Reference
 
 _NO_NAME: Final = b"NAME_UNKNOWN"
 _NO_MANIFEST: Final = b"MANIFEST_UNKNOWN"
+_ACTION: Final = re.compile(r"[a-z]{1,32}|\*")
 MAX_ERROR: Final = 64 * 1024
 OK: Final = 200
 CREATED: Final = 201
@@ -28,6 +29,7 @@ BAD_REQUEST: Final = 400
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
+_READS: Final = ("GET", "HEAD")
 
 
 class NotThereError(RegistryError):
@@ -87,7 +89,7 @@ class Session:
         if also_reads:
             scope = f"{scope} repository:{also_reads}:pull"
         send = partial(self.transport.request, method, url, body=body, size=size)
-        return self._signed(target, scope, headers, send)
+        return self._signed(method, target, scope, headers, send)
 
     def follow(
         self,
@@ -128,18 +130,19 @@ class Session:
         own = origin(url) == origin(self.base(target))
         scope = self._scope(target, method) if own else ""
         send = partial(self.transport.request, method, url, body=body, size=size, attempts=1)
-        return self._signed(target, scope, headers or {}, send)
+        return self._signed(method, target, scope, headers or {}, send)
 
     def base(self, target: Reference) -> str:
         """The registry's own address."""
         return self.transport.access.base(target)
 
     def _scope(self, target: Reference, method: str) -> str:
-        reads = method in ("GET", "HEAD") and target.name not in self._written
+        reads = method in _READS and target.name not in self._written
         return f"repository:{target.repository}:{'pull' if reads else 'pull,push'}"
 
     def _signed(
         self,
+        method: str,
         target: Reference,
         scope: str,
         headers: Mapping[str, str],
@@ -153,9 +156,9 @@ class Session:
         if answer.status != UNAUTHORIZED or not scope or not own:
             return answer
         answer.close()
-        return send({**headers, "Authorization": self._authorize(answer, target, scope, kept)})
+        return send({**headers, "Authorization": self._authorize(answer, method, target, scope, kept)})
 
-    def _authorize(self, answer: Answer, target: Reference, scope: str, refused: str) -> str:
+    def _authorize(self, answer: Answer, method: str, target: Reference, scope: str, refused: str) -> str:
         # A registry that lets everybody in need not wait for what answers it.
         from gopherwhale.oci import credentials  # noqa: PLC0415
         from gopherwhale.oci.challenges import parse_challenge  # noqa: PLC0415
@@ -163,8 +166,19 @@ class Session:
         challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
         if challenge is None:
             raise AuthenticationError(f"{target.registry} refuses us and does not say what it wants")
+        if method not in _READS:
+            scope = _widened(scope, challenge.scope)
         find = partial(credentials.find, target.registry, self.environment)
         return self._tokens.answer(challenge, self.base(target), scope, find, refused)
+
+
+def _widened(scope: str, wanted: str) -> str:
+    """A scope with what the registry itself wants to do with the same repository, as to delete a tag."""
+    own, *others = scope.split()
+    start = own[: own.rindex(":") + 1]
+    asked = [one.removeprefix(start) for one in wanted.split() if one.startswith(start)]
+    actions = ",".join([own.removeprefix(start), *asked]).split(",")
+    return " ".join([start + ",".join(filter(_ACTION.fullmatch, dict.fromkeys(actions))), *others])
 
 
 def expect(answer: Answer, good: Collection[int], target: Reference, body: bytes, digest: str = "") -> None:

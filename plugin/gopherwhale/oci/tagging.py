@@ -117,16 +117,21 @@ def move_tags(moves: Sequence[Move], client: RegistryClient, rules: TagRules) ->
 
 
 def _set_back(moved: Sequence[Move], client: RegistryClient) -> str:
-    stuck = []
+    stuck, strange = [], []
     for move in reversed(moved):
         try:
-            if client.head_manifest(move.reference) == move.digest and not _restore(move, client):
+            now = client.head_manifest(move.reference)
+            if now not in (move.before, move.digest):
+                strange.append(f"{move.reference} points at {now or 'nothing'}")
+            elif now == move.digest and not _restore(move, client):
                 stuck.append(str(move.reference))
         except GopherwhaleError:
             stuck.append(str(move.reference))
+    notes = [f"{one}, which is neither the new image nor what it was" for one in reversed(strange)]
     if stuck:
-        return f"these tags point at the new image and could not be set back: {', '.join(reversed(stuck))}"
-    return "no tag has moved"
+        names = ", ".join(reversed(stuck))
+        notes.append(f"these tags point at the new image and could not be set back: {names}")
+    return "; ".join(notes) or "no tag has moved"
 
 
 def _restore(move: Move, client: RegistryClient) -> bool:

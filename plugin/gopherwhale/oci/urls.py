@@ -9,6 +9,10 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from gopherwhale.errors import RegistryError
 
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# These two keep the method and the body (RFC 9110 section 15.4).
+_KEEPING: Final = frozenset({307, 308})
+
 Origin = tuple[str, str, int]
 
 # Without a backslash, a blank or a user's part, every parser finds the same host; with them `https://evil\@host/`
@@ -43,6 +47,13 @@ def joined(url: str, location: str) -> str:
         return urldefrag(urljoin(url, location)).url
     except ValueError:
         raise RegistryError(f"{shown(url)} leads to {shown(location)!r}, which is no address") from None
+
+
+def followed(method: str, *, with_body: bool) -> frozenset[int]:
+    """The redirects that a request may follow; a form with a credential follows none."""
+    if method in ("GET", "HEAD"):
+        return REDIRECTS
+    return frozenset() if method == "POST" and with_body else _KEEPING
 
 
 def netloc(url: str) -> str:

@@ -177,6 +177,59 @@ def test_a_tag_that_cannot_be_set_back_is_named(
         push(layout, target, ["latest"], client=client, choices=Choices(also=(also,)))
 
 
+def test_a_tag_is_set_back_with_the_right_that_its_registry_wants_for_it(
+    client: RegistryClient,
+    target: Reference,
+    memory: MemoryRegistry,
+    second: tuple[MemoryRegistry, Proxy],
+    proxy: Proxy,
+    layout: Layout,
+) -> None:
+    """To delete is another action than to push: the challenge names it, and the token is asked for it."""
+    also = Reference(registry=second[1].address, repository=NAME)
+    second[1].script = failing("PUT tag", 403)
+    realm = f'Bearer realm="http://{target.registry}/token",scope="repository:{NAME}:delete"'
+
+    def script(request: Request) -> Fault | None:
+        if request.kind == "GET token":
+            token = "may-delete" if "delete" in request.path else "may-push"
+            return Fault(reply=Reply(200, json.dumps({"token": token}).encode()))
+        wanted = "may-delete" if request.method == "DELETE" else "may"
+        if wanted in request.headers.get("authorization", ""):
+            return None
+        return Fault(reply=Reply(401, b"", {"www-authenticate": realm}))
+
+    proxy.script = script
+    with pytest.raises(GopherwhaleError, match="no tag has moved"):
+        push(layout, target, ["latest"], client=client, choices=Choices(also=(also,)))
+    assert memory.tags == {}
+    asked = [request.path for request in proxy.seen if request.kind == "GET token"]
+    assert asked[-1].endswith("scope=repository%3Aacme%2Fhello%3Apull%2Cpush%2Cdelete")
+
+
+def test_a_tag_that_a_registry_led_elsewhere_is_named(
+    client: RegistryClient,
+    target: Reference,
+    memory: MemoryRegistry,
+    proxy: Proxy,
+    layout: Layout,
+    other: Layout,
+) -> None:
+    """A registry that stores other bytes under a tag has moved it: nothing else may be said of that."""
+    push(other, target, ["other"], client=client)
+
+    def astray() -> None:
+        memory.tags[NAME, "latest"] = other.root.digest
+
+    told = Reply(201, b"", {"docker-content-digest": other.root.digest})
+    said = Fault(after=astray, alter=lambda _reply: told)
+    proxy.script = lambda request: said if request.kind == "PUT tag" else None
+    with pytest.raises(RegistryError) as caught:
+        push(layout, target, ["latest"], client=client)
+    assert f"{target.name}:latest points at {other.root.digest}, which is neither" in str(caught.value)
+    assert "no tag has moved" not in str(caught.value)
+
+
 @pytest.mark.parametrize("tag", ["1.2.3", "v1.2.3", "1.2.3-rc.1", "0.0.1"])
 def test_a_version_s_tag_is_not_overwritten_unless_told(
     client: RegistryClient,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gopherwhale.errors import RegistryError
+from gopherwhale.oci.session import _widened
 from gopherwhale.oci.urls import joined, origin
 from tests.fuzz.registry_answers import read_error
 
@@ -59,6 +60,24 @@ def test_a_refusal_says_what_the_registry_says_of_it(status: int, told: str) -> 
     body = {"errors": [{"code": "DENIED", "message": "no write_package", "detail": ""}]}
     assert told in read_error(json.dumps(body).encode(), status)
     assert "canary" not in read_error(b"you sent Basic canary==, Bearer canary", status)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "scope"),
+    [
+        ("repository:acme/hello:delete", "repository:acme/hello:pull,push,delete"),
+        ("repository:acme/hello:*,pull", "repository:acme/hello:pull,push,*"),
+        ("registry:catalog:* repository:acme/hello:push", "repository:acme/hello:pull,push"),
+        ("repository:acme/hello2:delete repository:acme:delete", "repository:acme/hello:pull,push"),
+        ("repository:acme/hello:delete&x=1,DELETE,,", "repository:acme/hello:pull,push"),
+        ("", "repository:acme/hello:pull,push"),
+    ],
+)
+def test_a_registry_may_want_more_for_the_same_repository_alone(wanted: str, scope: str) -> None:
+    """What else a challenge names is asked for by nobody; a mount's source stays behind it."""
+    source = " repository:acme/base:pull"
+    assert _widened("repository:acme/hello:pull,push", wanted) == scope
+    assert _widened(f"repository:acme/hello:pull,push{source}", wanted) == f"{scope}{source}"
 
 
 @settings(max_examples=100)
