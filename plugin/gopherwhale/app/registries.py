@@ -27,7 +27,7 @@ def registry_client(request: Request, access: Access) -> RegistryClient:
     # What speaks to a registry costs 70 ms to import, and most commands ask none.
     from gopherwhale.oci.registry import RegistryClient  # noqa: PLC0415
 
-    return RegistryClient.from_environment(request.environment, access)
+    return RegistryClient.from_environment(request.environment, access, request.console.say)
 
 
 def registry_opener(request: Request, access: Access) -> OpenRegistry:

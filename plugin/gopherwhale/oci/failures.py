@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 
 from gopherwhale.oci.urls import netloc
@@ -24,6 +25,8 @@ def cause(error: BaseException) -> str:
         text = f"TLS fails: {str(root.reason or root).lower().replace('_', ' ')}"
     else:
         text = str(getattr(error, "reason", None) or error) or type(error).__name__
+        # urllib3 names its pool, whose host the message has already.
+        text = re.sub(r"^_?\w+\(host=[^()]*\): ", "", text)
     return "".join(c if c.isprintable() else " " for c in text)[:200]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Final, Self, cast
@@ -31,6 +31,8 @@ from gopherwhale.oci.transport import Transport
 from gopherwhale.oci.uploading import Opener, Upload
 from gopherwhale.references import Reference, is_digest
 
+Say = Callable[[str], object]
+
 ACCEPT: Final = ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))
 _LOOKS: Final = 5
 _ASKED_AGAIN: Final = frozenset({400, 401, 403, 405, 406, 501})
@@ -50,9 +52,17 @@ class RegistryClient:
         self._session = Session(transport=transport, environment=environment)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], access: Access) -> Self:
-        """Make a client with Docker's credentials, the proxies and the CAs of an environment."""
-        return cls(Transport(environment=environment, access=access), environment)
+    def from_environment(
+        cls, environment: Mapping[str, str], access: Access, say: Say = lambda _line: None
+    ) -> Self:
+        """Make a client with Docker's credentials, the proxies and the CAs of an environment.
+
+        Args:
+            environment: Of the process.
+            access: How hosts are reached.
+            say: Takes a line where it waits.
+        """
+        return cls(Transport(environment=environment, access=access, say=say), environment)
 
     def __enter__(self) -> Self:
         """Use it for a block."""
@@ -172,9 +182,21 @@ class RegistryClient:
         return answer.status in {OK, ACCEPTED, NOT_FOUND}
 
     def has_blob(self, target: Reference, descriptor: Descriptor) -> bool:
-        """Whether the repository holds a blob of that digest and size."""
-        answer = self._session.ask("HEAD", target, f"blobs/{descriptor.digest}", {})
+        """Whether the repository holds a blob of that digest and size.
+
+        Raises:
+            RegistryError: The registry fails.
+            AuthenticationError: It refuses us.
+        """
+        path = f"blobs/{descriptor.digest}"
+        answer = self._session.ask("HEAD", target, path, {})
         answer.close()
+        if answer.status in _ASKED_AGAIN:
+            # Refused here, or where it redirects to: an address that was signed for a GET answers no HEAD.
+            answer = self._session.ask("GET", target, path, {})
+            if answer.status != OK:
+                expect(answer, {NOT_FOUND}, target, answer.read(MAX_ERROR), descriptor.digest)
+            answer.close()
         if answer.status == NOT_FOUND:
             return False
         expect(answer, {OK}, target, b"", descriptor.digest)

@@ -7,34 +7,31 @@ by hop, and never carries a credential to another origin.
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from threading import Event, Lock
 from typing import IO, Any, Final
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from gopherwhale.access import Access
 from gopherwhale.errors import RegistryError
 from gopherwhale.oci.failures import advice, cause, is_final
+from gopherwhale.oci.patience import SILENCE, SteadyResponse, before_another, retry_after
 from gopherwhale.oci.proxies import proxy_for
 from gopherwhale.oci.trust import context_for
-from gopherwhale.oci.urls import Origin, joined, netloc, origin, shown
+from gopherwhale.oci.urls import Origin, followed, joined, netloc, origin, shown
 
 RETRIED: Final = frozenset({408, 429, 500, 502, 503, 504})
 ATTEMPTS: Final = 5
-MAX_WAIT: Final = 60.0
 _TOO_MANY: Final = 429
-REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-# These two keep the method and the body (RFC 9110 section 15.4).
-_KEEPING: Final = frozenset({307, 308})
 _MAX_REDIRECTS: Final = 5
 _CONNECT: Final = 20.0
-_READ: Final = 120.0
+# A wait of so many seconds is said.
+_TOLD: Final = 2.0
 # Bytes a second at which a registry at least puts away what it was sent, before it answers.
 _SLOWEST: Final = 4e6
 
@@ -112,6 +109,7 @@ class Transport:
 
     environment: Mapping[str, str]
     access: Access = field(default_factory=Access)
+    say: Callable[[str], object] = lambda _line: None
     sleep: Callable[[float], object] | None = None
     jitter: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
@@ -183,10 +181,12 @@ class Transport:
             attempt: How many there were.
             answer: The one that was no good; None where there was none.
         """
-        asked = _retry_after(answer) if answer else None
-        # Full jitter: many clients that were refused together do not come back together.
-        backoff = min(MAX_WAIT, 2.0 ** (attempt - 1)) * self.jitter()
-        self._pause(backoff if asked is None else asked)
+        asked = retry_after(answer.headers) if answer else None
+        seconds = before_another(attempt, asked, self.jitter())
+        if seconds >= _TOLD:
+            why = f"{shown(answer.url)} answers {answer.status}" if answer else "the connection broke"
+            self.say(f"waiting {seconds:.0f} s: {why}")
+        self._pause(seconds)
 
     def _pause(self, seconds: float) -> None:
         if self.sleep is not None:
@@ -197,7 +197,7 @@ class Transport:
     def _note(self, url: str, answer: Answer) -> None:
         """A registry that has enough of us has enough of every thread."""
         if answer.status == _TOO_MANY:
-            self._busy_until[origin(url)] = self.clock() + (_retry_after(answer) or 0.0)
+            self._busy_until[origin(url)] = self.clock() + (retry_after(answer.headers) or 0.0)
 
     def _await_turn(self, url: str) -> None:
         waiting = self._busy_until.get(origin(url), 0.0) - self.clock()
@@ -218,7 +218,7 @@ class Transport:
             kept = {k: v for k, v in headers.items() if k != "Authorization" or origin(url) == start}
             answer = self._once(method, url, kept, body, size)
             target = answer.headers.get("location", "")
-            if answer.status not in _followed(method, body) or not target:
+            if answer.status not in followed(method, with_body=body is not None) or not target:
                 return answer
             answer.close()
             target = joined(url, target)
@@ -244,7 +244,7 @@ class Transport:
                 retries=False,
                 preload_content=False,
                 decode_content=False,
-                timeout=urllib3.Timeout(connect=_CONNECT, read=_READ + size / _SLOWEST),
+                timeout=urllib3.Timeout(connect=_CONNECT, read=SILENCE + size / _SLOWEST),
             )
         finally:
             if stream is not None:
@@ -266,24 +266,33 @@ class Transport:
             options["ssl_context"] = context_for(netloc(url), self.access, self.environment)
         proxy = proxy_for(*where, self.environment)
         if proxy is None:
-            return urllib3.PoolManager(**options)
-        return urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
+            pool = urllib3.PoolManager(**options)
+        else:
+            pool = urllib3.ProxyManager(proxy.url, proxy_headers=proxy.headers, **options)
+        pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        return pool
 
 
-def _followed(method: str, body: Body | None) -> frozenset[int]:
-    """The redirects that a request may follow; a form with a credential follows none."""
-    if method in ("GET", "HEAD"):
-        return REDIRECTS
-    return frozenset() if method == "POST" and body else _KEEPING
+class _Patient(HTTPConnection):
+    """A connection that has long to take what it is sent, however soon it must be made."""
+
+    response_class = SteadyResponse
+
+    def request(self, *arguments: Any, **options: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        # urllib3 would send within the time for connecting, in which a slow line takes no block of ours.
+        self.timeout = SILENCE
+        super().request(*arguments, **options)
 
 
-def _retry_after(answer: Answer) -> float | None:
-    """Seconds that an answer asks us to wait, at most `MAX_WAIT` (RFC 9110 section 10.2.3)."""
-    text = answer.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}", text):
-        return min(float(text), MAX_WAIT)
-    try:
-        left = parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, OverflowError):
-        return None
-    return min(max(0.0, left), MAX_WAIT)
+class _PatientTls(_Patient, HTTPSConnection):
+    """The same under TLS."""
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Patient
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _PatientTls

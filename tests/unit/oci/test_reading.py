@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from gopherwhale.oci.documents import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descri
 from gopherwhale.oci.layers import read_layer
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.oci.source import check_blob, read_document
+from gopherwhale.oci.transport import Transport
 from gopherwhale.references import Reference
 from gopherwhale.verify.codes import Severity
 from gopherwhale.verify.image import verify_image
@@ -186,10 +188,10 @@ def test_06_what_passes_is_tried_again_and_nothing_else(
     ("asked", "waited"),
     [
         ("7", 7.0),
-        ("0", 0.0),
+        ("0", 1.0),
         ("99999", 60.0),
         ("Fri, 01 Jan 2100 00:00:00 GMT", 60.0),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 1.0),
         ("soon", 1.0),
         ("-5", 1.0),
         ("1e9", 1.0),
@@ -200,11 +202,24 @@ def test_06_what_passes_is_tried_again_and_nothing_else(
 def test_06_retry_after_is_honoured_with_a_cap(
     client: RegistryClient, target: Reference, proxy: Proxy, waits: list[float], asked: str, waited: float
 ) -> None:
-    """Seconds or a date; a minute at the most; nonsense is our own back-off."""
+    """Seconds or a date, never less than our own back-off, which nonsense is; a minute at the most."""
     refusal = Fault(reply=Reply(503, b"", {"retry-after": asked}))
     proxy.script = lambda request: refusal if request.number == 1 else None
     client.get_manifest(target.with_tag("v1"))
     assert waits == [waited]
+
+
+@pytest.mark.usefixtures("stocked")
+def test_a_long_wait_is_said(target: Reference, proxy: Proxy, waits: list[float]) -> None:
+    """Four minutes of a registry that has enough of us would else look like a run that hangs."""
+    lines: list[str] = []
+    left = [Reply(429, b"", {"retry-after": "30"}), Reply(503)]
+    proxy.script = lambda _request: Fault(reply=left.pop()) if left else None
+    transport = Transport(environment={}, say=lines.append, sleep=waits.append, jitter=lambda: 1.0)
+    with RegistryClient(transport, {}) as client:
+        client.get_manifest(target.with_tag("v1"))
+    assert waits[0] == 1.0
+    assert lines == [f"waiting 30 s: http://{target.registry}/v2/acme/hello/manifests/v1 answers 429"]
 
 
 @pytest.mark.usefixtures("stocked")
@@ -303,6 +318,22 @@ def test_what_a_head_is_refused_for_is_told_in_the_registry_s_words(
     proxy.script = lambda _request: Fault(reply=Reply(403, said))
     with pytest.raises(AuthenticationError, match="DENIED the project is archived"):
         client.head_manifest(target.with_tag("v1"))
+
+
+@pytest.mark.usefixtures("stocked")
+@pytest.mark.parametrize("status", [400, 403, 405, 501])
+def test_a_registry_that_refuses_the_head_of_a_blob_is_asked_for_the_blob(
+    client: RegistryClient, target: Reference, proxy: Proxy, status: int
+) -> None:
+    """Or the store that it redirects to: an address signed for a GET takes no HEAD. Nothing is sent twice."""
+    proxy.script = lambda request: Fault(reply=Reply(status)) if request.kind == "HEAD blob" else None
+    unknown = replace(BLOB, digest=digest_of(b"unknown"))
+    assert client.has_blob(target, BLOB)
+    assert not client.has_blob(target, unknown)
+    assert not client.has_blob(target, replace(BLOB, size=BLOB.size + 1))
+    proxy.script = lambda _request: Fault(reply=Reply(status, b"the project is archived"))
+    with pytest.raises(GopherwhaleError, match="archived"):
+        client.has_blob(target, BLOB)
 
 
 @pytest.mark.parametrize(
