@@ -43,7 +43,12 @@ def create(name: str) -> None:
     remove(name)
     routes = json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"], timeout=_SECONDS))
     network = free_network(route["dst"] for route in routes)
-    run(["ip", "link", "add", "name", name, "type", "bridge"], timeout=_SECONDS)
+    # An address of its own, as Docker's bridge has. Without one it takes the lowest of its ports', which come
+    # and go with the containers. What another container sends to one that has gone is flooded, by which
+    # netfilter drops the connection's entry and, at the next packet, makes one without address translation:
+    # the connection stands still for ever, while new ones work.
+    address = f"02:42:{network[1].packed.hex(':')}"
+    run(["ip", "link", "add", "name", name, "address", address, "type", "bridge"], timeout=_SECONDS)
     run(["ip", "address", "add", f"{network[1]}/{network.prefixlen}", "dev", name], timeout=_SECONDS)
     run(["ip", "link", "set", name, "up"], timeout=_SECONDS)
 

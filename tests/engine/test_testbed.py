@@ -95,6 +95,23 @@ def test_status_of_an_empty_folder_is_down(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_the_bridge_keeps_its_address_whatever_joins_it(testbed: Testbed) -> None:
+    """Where it changes, another container's connection stands still for ever, as a download in CI did."""
+    bridge = json.loads((testbed.folder / "state.json").read_bytes())["bridge"]
+    low = ("ip", "link", "add", "name", "gw-low", "address", "02:00:00:00:00:01", "type", "veth")
+    before = _address(bridge)
+    subprocess.run(low, timeout=20, check=True)
+    try:
+        subprocess.run(("ip", "link", "set", "gw-low", "master", bridge), timeout=20, check=True)
+        assert _address("gw-low") < before == _address(bridge)
+    finally:
+        subprocess.run(("ip", "link", "delete", "gw-low"), timeout=20, check=True)
+
+
+def _address(interface: str) -> str:
+    return Path("/sys/class/net", interface, "address").read_text(encoding="ascii").strip()
+
+
 def test_three_platforms_are_built_into_a_layout(docker: Command, testbed: Testbed, tmp_path: Path) -> None:
     """The engine exports one OCI layout with an image for each platform, from the local base image."""
     layout = _oci(docker, testbed, tmp_path, "linux/amd64,linux/arm64,linux/arm/v7")
