@@ -20,7 +20,8 @@ _HEAD: Final = """\
 A key is looked for in `gopherwhale.toml` (beside go.mod), then under `gopherwhale:` in the configuration
 of invoke, then in the variable `GOPHERWHALE_<KEY>`, then among the flags; the later wins. In a variable a
 list has one item a line (or commas between, where an item holds none) and a table has `KEY=VALUE` lines.
-Unknown keys are refused.
+A list takes the place of an earlier one; a table is laid over it key by key, so that one build argument more
+(`--build-arg KEY=VALUE`) leaves the others as they were. Unknown keys are refused.
 
 This page is written by `invoke papers`.
 """
@@ -62,6 +63,10 @@ This page is written by `invoke papers`.
 
 ## Codes
 """
+_LATE: Final = """
+Where memory is ample the go command runs with `GOGC=off` and a `GOMEMLIMIT` of its share: it then compiles
+faster, and makes the same bytes. `docker.plan` leaves them out for that reason, and because they differ from
+one machine to the next; what the environment or `build_env` says of either stands."""
 _TAGS: Final = """
 ## Tags
 
@@ -95,7 +100,7 @@ def settings_page() -> str:
     lines += ["\n## Of an image\n", "At the top level for every image, or in `[images.NAME]` for one.\n"]
     lines += _table(ImageSettings, {"go", "lint", "verify"})
     lines += ["\n## Of the go engine\n", "In the table `[go]`, or in `[images.NAME.go]` for one image.\n"]
-    lines += _table(GoSettings, set())
+    lines += [*_table(GoSettings, set()), _LATE]
     lines += ["\n### Of a file that the go engine adds\n", "In a table `[[go.files]]` for each.\n"]
     lines += _table(FileSettings, set())
     lines += ["\n## Of lint\n", "In the table `[lint]`, or in `[images.NAME.lint]` for one image.\n"]

@@ -28,7 +28,7 @@ from gopherwhale.settings_model import (
     Settings,
     VerifySettings,
 )
-from gopherwhale.settings_reading import Model, UnusableError, keys, read, unknown_key
+from gopherwhale.settings_reading import Model, UnusableError, joined, keys, read, unknown_key
 
 __all__ = [
     "FILE_NAME",
@@ -115,15 +115,16 @@ class _Joined:
     origins: dict[str, str] = field(default_factory=dict)
 
     def overlay(self, above: Mapping[str, Any], where: str) -> None:
-        """Let the later settings win, key by key in the tables of an image too."""
+        """Let the later settings win, key by key in tables too: one build argument more drops no other."""
         for key, value in above.items():
-            old = self.values.get(key)
             self.origins[key] = where
             if key in _TABLES and isinstance(value, Mapping):
                 self.origins.update({f"{key}.{name}": where for name in value})
-                self.values[key] = {**old, **value} if isinstance(old, Mapping) else value
+                old = self.values.get(key)
+                known = old if isinstance(old, Mapping) else {}
+                self.values[key] = {**known, **_over(known, value, _TABLES[key], where, f"{key}.")}
             else:
-                self.values[key] = value
+                self.values.update(_over(self.values, {key: value}, ImageSettings, where))
 
     def of(self, names: Collection[str]) -> _Joined:
         """These settings alone."""
@@ -141,6 +142,20 @@ class _Joined:
             key, name, *_ = (*re.split(r"[.\[]", error.path), "")
             where = self.origins.get(f"{key}.{name}") or self.origins.get(key, FILE_NAME)
             raise UsageError(f"{where}: {error.path}: {error.problem}") from None
+
+
+def _over(
+    known: Mapping[str, Any], above: Mapping[str, Any], model: type[Struct], where: str, prefix: str = ""
+) -> dict[str, Any]:
+    """What `above` says, its tables with the keys of those that are known already.
+
+    Raises:
+        UsageError: A table cannot be used, told before it is one with that of another source.
+    """
+    try:
+        return {key: joined(model, key, known.get(key), value) for key, value in above.items()}
+    except UnusableError as error:
+        raise UsageError(f"{where}: {prefix}{error.path}: {error.problem}") from None
 
 
 def _read_file(path: Path) -> dict[str, Any]:

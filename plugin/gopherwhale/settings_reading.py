@@ -72,6 +72,40 @@ def keys(model: type[Struct]) -> tuple[str, ...]:
     return tuple(name for name in model.__struct_fields__ if name != "given")
 
 
+def joined(model: type[Struct], key: str, known: object, value: object) -> object:
+    """Lay a setting over what an earlier source said of it: a table of the user's names is joined key by key.
+
+    Args:
+        model: The table that the setting is of.
+        key: The setting.
+        known: What was said before; None for nothing.
+        value: What is said now.
+
+    Raises:
+        UnusableError: It is such a table, and holds what none can hold.
+    """
+    hint = _hints(model).get(key)
+    if hint is None or not hint.named:
+        return value
+    value = _stepped(hint, value, key)
+    return _laid_over(known, value)
+
+
+def _laid_over(known: object, value: object) -> object:
+    if not isinstance(known, Mapping) or not isinstance(value, Mapping):
+        return value
+    return {**known, **{name: _laid_over(known.get(name), item) for name, item in value.items()}}
+
+
+def _stepped(hint: _Hint, value: object, where: str) -> object:
+    for step in hint.steps:
+        try:
+            value = step.step(value)
+        except ValueError as error:
+            raise UnusableError(where, str(error)) from None
+    return value
+
+
 def unknown_key(given: Iterable[object], known: Collection[str]) -> tuple[str, str] | None:
     """The problem and the hint of the first key that is no setting; None where there is none."""
     for key in given:
@@ -82,11 +116,15 @@ def unknown_key(given: Iterable[object], known: Collection[str]) -> tuple[str, s
 
 @dataclass(frozen=True)
 class _Hint:
-    """How a setting is read: its steps, the table that it is or is a list of, and which of both."""
+    """How a setting is read: its steps, the table of settings that it is or is a list of, and which of both.
+
+    `named` is for a table whose keys are names of the user's, as those of build arguments.
+    """
 
     steps: tuple[Read, ...]
     inner: type[Struct] | None
     many: bool
+    named: bool
 
 
 def _prepared(model: type[Struct], given: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -95,12 +133,7 @@ def _prepared(model: type[Struct], given: Mapping[str, Any], path: str) -> dict[
         raise UnusableError(path.rstrip("."), "; ".join(told))
     for key in given:
         where, hint = f"{path}{key}", hints[key]
-        value = values[key]
-        for step in hint.steps:
-            try:
-                value = step.step(value)
-            except ValueError as error:
-                raise UnusableError(where, str(error)) from None
+        value = _stepped(hint, values[key], where)
         if hint.inner is None:
             _refuse_unsayable(value, where)
         else:
@@ -147,7 +180,8 @@ def _hints(model: type[Struct]) -> dict[str, _Hint]:
             if isinstance(part, type) and issubclass(part, Struct)
         ]
         inner = tables[0] if tables else None
-        found[name] = _Hint(steps, inner, many=inner is not None and inner is not kind)
+        many = inner is not None and inner is not kind
+        found[name] = _Hint(steps, inner, many=many, named=inner is None and typing.get_origin(kind) is dict)
     return found
 
 

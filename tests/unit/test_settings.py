@@ -53,6 +53,30 @@ def test_the_later_source_wins_key_by_key(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_table_is_laid_over_the_one_before_key_by_key(tmp_path: Path) -> None:
+    """One build argument more drops none of the file's, which a weekly rebuild would publish without."""
+    root = write(
+        tmp_path,
+        '[build_args]\nGO_VERSION = "1.27.3"\nEDITION = "free"\n[labels]\na = "1"\n'
+        '[go.env]\nA = "1"\n[go.platform_env.arm64]\nX = "1"\n'
+        '[images.one]\n[images.two]\n[images.two.labels]\nb = "2"\n[images.two.go.env]\nB = "2"\n'
+        '[images.two.go.platform_env."linux/arm64"]\nY = "2"\n',
+    )
+    resolved = load(
+        root,
+        configuration={"build_args": {"EXTRA": "invoke"}, "annotations": {"i": "1"}},
+        environment={"GOPHERWHALE_BUILD_ARGS": "EXTRA=environment\nMORE=x=y", "GOPHERWHALE_GO_ENV": "C=3"},
+        flags={"build_args": ["GO_VERSION=1.27"]},
+    )
+    one, two = resolved.images.values()
+    expected = {"GO_VERSION": "1.27", "EDITION": "free", "EXTRA": "environment", "MORE": "x=y"}
+    assert one.build_args == two.build_args == expected
+    assert (one.labels, two.labels) == ({"a": "1"}, {"a": "1", "b": "2"})
+    assert (one.go.env, two.go.env) == ({"A": "1", "C": "3"}, {"A": "1", "B": "2", "C": "3"})
+    assert two.go.platform_env == {"linux/arm64": {"X": "1", "Y": "2"}}
+    assert one.annotations == {"i": "1"}
+
+
 def test_several_images_take_what_they_do_not_say_from_the_top(tmp_path: Path) -> None:
     """`[images.NAME]` tables override the top level, and a flag overrides them all."""
     root = write(
@@ -154,6 +178,9 @@ def test_an_error_names_the_source_that_won(tmp_path: Path) -> None:
         ("[go]\nuser = 'x'", {"GO_BASE": "alpine:3"}, "gopherwhale.toml: go.user"),
         ("[go]\nbase = 'a:1'", {"GO_USER": "x"}, "the environment: go.user"),
         ("[images.a]\n[images.b]\nengine = 'x'", {}, "gopherwhale.toml, [images.b]: engine"),
+        ("[labels]\na = 1.5", {"LABELS": "b=2"}, "gopherwhale.toml: labels: a: 1.5 is a number"),
+        ("[labels]\na = '1'", {"LABELS": "b"}, "the environment: labels: write KEY=VALUE"),
+        ("[go.env]\na = 1.5", {"GO_ENV": "b=2"}, "gopherwhale.toml: go.env: a: 1.5 is a number"),
         ("[images.a]\nengine = 'go'", {"ENGINE": "x"}, "the environment: engine"),
         ("[images.a.go]\nuser = 'x'", {"ENGINE": "go"}, "gopherwhale.toml, [images.a]: go.user"),
         ("[images.a.verify]\nall = 3", {"VERIFY_ALL": "x"}, "the environment: verify.all"),
