@@ -43,10 +43,12 @@ _EMULATORS: Final[Mapping[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("time_zones", ["no", "yes"])
-def test_both_engines_make_the_same_image_of_the_scaffold(make: Make, time_zones: str) -> None:
+@pytest.mark.parametrize(
+    ("time_zones", "module"), [("no", "github.com/acme/hello"), ("yes", "example.com/x/other/v2")]
+)
+def test_both_engines_make_the_same_image_of_the_scaffold(make: Make, time_zones: str, module: str) -> None:
     """Files, owners, modes, binaries, process, labels and annotations agree, platform by platform."""
-    project = make(time_zones=time_zones)
+    project = make(time_zones=time_zones, module=module)
     theirs = _built(project, "buildx")
     # The two take Mozilla's certificates from different places; the file is to stand the same way.
     (project.folder / ".git" / "bundle.pem").write_bytes(next(iter(theirs[1].values())).contents[_BUNDLE])

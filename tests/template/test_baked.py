@@ -15,6 +15,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from gopherwhale import settings
+from gopherwhale.engines.packages import binaries_of
 from gopherwhale.platforms import Platform
 from tests.template.baking import ROOT, different, files
 from tests.template.conftest import Bake, Baked
@@ -159,7 +160,17 @@ def test_the_settings_are_ours(baked: Baked) -> None:
         assert image.go.time_zones == (answers["time_zones"] == "yes")
         assert image.go.flags == (("-mod=vendor",) if answers["vendoring"] == "yes" else ())
         assert bool(image.go.expose) == (answers["kind"] == "http" and name == "hello")
-        assert [str(part) for part in image.go.packages] == ([f"./cmd/{name}"] if several else [])
+        assert image.go.packages == ((f"./cmd/{name}",) if several else (f".=/{name}",))
+
+
+@pytest.mark.parametrize("module", ["example.com/x/y_z/v2", "github.com/acme/other"])
+def test_a_module_may_be_called_otherwise_than_the_program(bake: Bake, module: str) -> None:
+    """The program is called as the project is, whichever engine makes the image."""
+    folder = bake(module=module, kind="tool")
+    packages = settings.load(folder).images["hello"].go.packages
+    (binary,) = binaries_of(folder, packages)
+    assert binary.path == "/hello"
+    assert 'ENTRYPOINT ["/hello"]\n' in (folder / "Dockerfile").read_text(encoding="utf-8")
 
 
 def test_the_licence(baked: Baked) -> None:

@@ -12,6 +12,7 @@ from gopherwhale.errors import UsageError
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 _MAX_NAME: Final = 63
 # As hooks/pre_gen_project.py has them: folders of an image, or of a repository.
+_GITLAB: Final = "registry.gitlab.com/"
 _TAKEN: Final = frozenset({"cmd", "dev", "dist", "etc", "internal", "proc", "sys", "usr", "vendor"})
 
 
@@ -48,7 +49,7 @@ def image_of(repository: str, source: str, module: str, project: str, notes: lis
     if parts.hostname == "github.com" and owner:
         image = f"ghcr.io/{owner}/{project}"
     elif parts.hostname == "gitlab.com" and owner:
-        image = f"registry.gitlab.com/{parts.path.strip('/').lower()}"
+        image = f"{_GITLAB}{parts.path.strip('/').lower()}"
     else:
         raise UsageError(
             "nothing here tells where the image shall go: there is no remote at github.com or gitlab.com",
@@ -58,6 +59,11 @@ def image_of(repository: str, source: str, module: str, project: str, notes: lis
         f"the image goes to {image}, as the {'remote' if source else 'module'} has it (--repository)"
     )
     return image
+
+
+def beside(image: str, name: str) -> str:
+    """Where another image of the same repository goes: at GitLab's own registry below the project's image."""
+    return f"{image}{'/' if image.startswith(_GITLAB) else '-'}{name}"
 
 
 def registry_of(image: str) -> tuple[str, str]:
