@@ -34,6 +34,8 @@ def chosen(answers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "gitlab", "."
     else:
         yield "github", "."
+        if answers["_shape"]["engine"] != "go":
+            yield "github-docker", "."
         yield "github-matrix" if answers["ci"] == "github-matrix" else "github-one", "."
     yield f"license-{answers['license']}", "."
     for runner in ("invoke", "nox"):

@@ -204,6 +204,50 @@ def test_what_comes_next_is_said(
     assert "Commit it" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("remote", "theirs"),
+    [
+        ("git@github.com:acme/hello.git", ".github/workflows/image.yaml"),
+        ("git@code.example:acme/hello.git", ".gitlab-ci.yml"),
+    ],
+)
+def test_a_pipeline_that_is_kept_is_not_told_to_be_ours(
+    hello: Path, call: Call, capsys: pytest.CaptureFixture[str], remote: str, theirs: str
+) -> None:
+    """Nothing pushes the image there: that is said, and how to see the jobs that would."""
+    git(hello, "remote", "set-url", "origin", remote)
+    write(hello, {theirs: "theirs: true\n"})
+    commit(hello)
+    assert call("init", "--yes", "--repository", "docker.io/acme/hello") == 0
+    said = capsys.readouterr().err
+    command = f"gopherwhale init --dry-run --overwrite {theirs}"
+    assert f"{theirs} is yours: no job of ours is in it: `{command}` shows them" in said
+    assert "builds and verifies every" not in said
+    assert "invoke docker.cross-build" in said
+    assert call(*command.split()[1:]) == 0
+    assert "docker-push" in capsys.readouterr().out
+    assert (hello / theirs).read_text() == "theirs: true\n"
+
+
+def test_where_go_builds_the_image_the_workflow_has_that_go(hello: Path, call: Call) -> None:
+    """A Dockerfile that compiles nothing leaves it to Go: CI takes the release of the settings."""
+    write(hello, {"Dockerfile": 'FROM alpine:3.22\nCOPY hello /\nENTRYPOINT ["/hello"]\n'})
+    assert call("init", "--yes", "--answer", "go_version=1.27.2", "--answer", "ci=github-matrix") == 0
+    assert load(hello).images["hello"].engine == "go"
+    assert not (hello / ".github/go-cache.Dockerfile").exists()
+    text = (hello / ".github/workflows/image.yaml").read_text()
+    assert "buildx" not in text
+    for name, job in yaml.safe_load(text)["jobs"].items():
+        steps = list(map(str, job["steps"]))
+        if any("download-artifact" in step for step in steps):
+            continue  # it builds nothing
+        task = "nox -s test" if name == "check" else "nox -s docker-"
+        order = ("'go-version': '1.27.2'", "cache/restore", task, "cache/save")
+        places = [next(n for n, step in enumerate(steps) if wanted in step) for wanted in order]
+        assert places == sorted(places)
+        assert f"go-{'check' if name == 'check' else 'image'}-" in steps[places[1]]
+
+
 NOT_OURS: Tree = {"tasks.py": "# mine\n", "noxfile.py": "# mine\n"}
 
 

@@ -12,7 +12,7 @@ import pytest
 from gopherwhale.adopt import record
 from gopherwhale.errors import ExitCode
 from tests.tasks.conftest import Call
-from tests.template.baking import HOOKS, ROOT
+from tests.template.baking import HOOKS, ROOT, bake
 from tests.unit.adopt.repositories import MAIN, Tree, commit, git, made_by, snapshot, write
 
 pytestmark = pytest.mark.usefixtures("quick_rendering")
@@ -253,3 +253,20 @@ def test_a_repository_without_a_record_is_told_what_to_do(
     monkeypatch.chdir(write(tmp_path, {"go.mod": "module x\n"}))
     assert call("update") == 2
     assert "gopherwhale init" in capsys.readouterr().err
+
+
+def test_a_newer_go_comes_to_every_place_that_names_one(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """README says so: no bot finds the version behind a variable, and it stands in half a dozen files."""
+    root = bake(tmp_path / "target", go_version="1.26.4", weekly="yes")
+    monkeypatch.chdir(root)
+    write(root, {"main.go": f"{(root / 'main.go').read_text()}\n// Mine.\n"})
+    commit(root)
+    named = {path for path, data in snapshot(root).items() if b"1.26" in data}
+    assert {"Dockerfile", "gopherwhale.toml", ".github/workflows/image.yaml"} < named
+    assert call("update", "--yes", "--answer", "go_version=1.28.1") == 0
+    after = snapshot(root)
+    assert {path for path, data in after.items() if b"1.26" in data} == set()
+    assert {path for path, data in after.items() if b"1.28" in data} == named
+    assert after["main.go"].endswith(b"// Mine.\n")

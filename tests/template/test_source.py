@@ -119,5 +119,9 @@ def test_every_choice_has_its_folder() -> None:
     assert spec.loader is not None
     post = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(post)
-    wanted = {name for answers in covering() for name, _ in post.chosen({"project": "x", **answers})}
+    wanted = {
+        name
+        for answers in covering()
+        for name, _ in post.chosen({"project": "x", "_shape": QUESTIONS["_shape"], **answers})
+    }
     assert {path.name for path in (TEMPLATE / post.CHOICES).iterdir()} == wanted - {"license-none"}

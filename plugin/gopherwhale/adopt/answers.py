@@ -117,7 +117,7 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
         "default_branch": facts.default_branch or "main",
         # What a template may ask besides; one that does not ask is not told.
         "kind": "http" if recipe and recipe.ports else "tool",
-        "ci": "gitlab" if (urlsplit(facts.source).hostname or "").startswith("gitlab.") else "github",
+        "ci": "gitlab" if _is_at_gitlab(survey, facts) else "github",
         "vendoring": survey.vendored,
         "first_commit": False,
         "_shape": shape,
@@ -133,6 +133,13 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
     notes += _warnings(survey)
     notes += _engine_notes(survey, recipe, shape["engine"], answers["ci"])
     return Derived(answers=answers, notes=tuple(notes))
+
+
+def _is_at_gitlab(survey: Survey, facts: Facts) -> bool:
+    """Whether GitLab builds it: its server may be called anything, but does so by a file of its own."""
+    host = urlsplit(facts.source).hostname or ""
+    by_file = survey.has_gitlab_ci and not survey.has_workflows and host != "github.com"
+    return host.startswith("gitlab.") or by_file
 
 
 def _shape(
@@ -246,19 +253,18 @@ def _spec(program: Program, name: str) -> str:
 def _images(chosen: list[Program], image: str, project: str) -> list[dict[str, Any]]:
     """An image for each program; those that do not carry the project's name get it in front."""
     found = []
-    # The images of a project at GitLab lie below the project's own.
-    sign = "/" if image.startswith("registry.gitlab.com/") else "-"
     for program in chosen:
         binary = program_name(program.import_path)
         name = naming.name_of(binary)
-        last = "" if name == project else f"{sign}{name.removeprefix(f'{project}-')}"
         found.append(
             {
                 "name": name,
                 "binary": binary,
                 "package": program.package,
                 "packages": [_spec(program, name)],
-                "repository": f"{image}{last}",
+                "repository": image
+                if name == project
+                else naming.beside(image, name.removeprefix(f"{project}-")),
                 "table": f"images.{name}.",
                 "description": _description([program], name),
             }

@@ -71,6 +71,7 @@ class Survey:
         dockerfile: The recipe that is there; empty where there is none.
         license: An SPDX identifier of those that the template knows, or `none`.
         has_workflows: Whether GitHub runs something for it already.
+        has_gitlab_ci: Whether GitLab does.
         runners: Of `invoke` and `nox` those that run tasks of its own, none of them ours.
         outside: Folders that its modules take others from and that are not in it, as they are written.
         embeds_dist: Whether a program at the top embeds something in the folder where images go.
@@ -85,6 +86,7 @@ class Survey:
     dockerfile: str
     license: str
     has_workflows: bool
+    has_gitlab_ci: bool
     runners: tuple[str, ...]
     outside: tuple[str, ...]
     embeds_dist: bool
@@ -157,6 +159,7 @@ def look(root: Path) -> Survey:
         dockerfile=next((name for name in _DOCKERFILES if (root / name).is_file()), ""),
         license=_license(root),
         has_workflows=any((root / ".github" / "workflows").glob("*.y*ml")),
+        has_gitlab_ci=(root / ".gitlab-ci.yml").is_file(),
         outside=outside,
         embeds_dist=embeds_dist,
         runners=tuple(name for name, files in RUNNERS.items() if any(is_theirs(root / f) for f in files)),

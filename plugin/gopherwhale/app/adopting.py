@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -31,10 +31,16 @@ _OTHER_BOTS: Final = (
     *(".github/dependabot.yaml", "renovate.json", "renovate.json5", ".renovaterc", ".renovaterc.json"),
     *(".github/renovate.json", ".github/renovate.json5", ".gitlab/renovate.json"),
 )
+# What CI runs, by forge.
+_PIPELINES: Final = (".github/workflows/image.yaml", ".gitlab-ci.yml")
 _MOUNT: Final = "mount gopherwhale.tasks.docker_collection() in it"
 # What brings our tasks into a file that is kept.
 _ADVICE: Final = {
     "tasks.py": _MOUNT,
+    **{
+        name: f"no job of ours is in it: `gopherwhale init --dry-run --overwrite {name}` shows them"
+        for name in _PIPELINES
+    },
     "noxfile.py": "call gopherwhale.nox.register() in it, and add the other sessions that CI runs",
 }
 
@@ -97,27 +103,38 @@ def init(request: Request, **told: Any) -> ExitCode:
     if known is None or outcome.changes:
         same = {one.path for one in found if one in replaced or one.old == one.new}
         outcome = _with_record(outcome, made, known, same)
+    touched = {one.path for one in (*chosen, *added)}
+    kept = sorted(one.path for one in found if one.path not in touched and one.old != one.new)
     if known is None or options.says_something:
-        touched = {one.path for one in (*chosen, *added)}
-        kept = sorted(one.path for one in found if one.path not in touched and one.old != one.new)
         notes += [f"kept: {', '.join(kept)} (--overwrite FILE or --force replaces)"] if kept else []
-        theirs = [name for name in kept if name in _ADVICE and survey.is_theirs(root / name)]
+        theirs = [name for name in kept if name in _ADVICE and _is_theirs(root, name, known)]
         notes += [f"{name} is yours: {_ADVICE[name]}" for name in theirs]
         outcome = replace(outcome, notes=(*derived.notes, *notes))
     if known is None:
-        outcome = replace(outcome, after=_next_steps(derived.answers, made, wanted))
+        outcome = replace(outcome, after=_next_steps(derived.answers, made, wanted.keys() - {*kept}))
     return settle(request, outcome, dry_run=options.dry_run, yes=options.yes)
 
 
+def _is_theirs(root: Path, name: str, known: Record | None) -> bool:
+    """Whether a file is the user's: what CI runs need not name us to be ours, but the record does."""
+    return survey.is_theirs(root / name) and not (known and name in known.files)
+
+
 def _next_steps(
-    given: Mapping[str, Any], made: Mapping[str, bytes], wanted: Mapping[str, bytes]
+    given: Mapping[str, Any], made: Mapping[str, bytes], ours: Collection[str]
 ) -> tuple[str, ...]:
-    """The first commands, and what the README of a new repository says of the secrets that CI needs."""
+    """The first commands, and what the README of a new repository says of the secrets that CI needs.
+
+    Args:
+        given: The answers.
+        made: All that the template makes.
+        ours: The files here that are the template's.
+    """
     docker = "nox -s docker-" if given.get("runner") == "nox" else "invoke docker."
     lines = ["", "Commit it, then build it:", ""]
-    lines += [f"    python3 -m pip install --requirement {_REQUIREMENTS}"] if _REQUIREMENTS in wanted else []
+    lines += [f"    python3 -m pip install --requirement {_REQUIREMENTS}"] if _REQUIREMENTS in made else []
     lines += [f"    {docker}cross-build && {docker}verify-arch", ""]
-    if any(path.startswith(_FORGES) for path in wanted):
+    if any(name in ours for name in _PIPELINES):
         section = made.get("README.md", b"").decode().partition(f"{_SECTION}\n")[2]
         lines += section.partition("\n## ")[0].strip().splitlines()
     return tuple(lines)

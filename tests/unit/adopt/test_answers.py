@@ -103,6 +103,25 @@ def test_several_images_at_gitlab_lie_below_the_project(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("source", "files", "ci"),
+    [
+        ("https://gitlab.example.com/acme/hello", [], "gitlab"),
+        ("https://code.example/acme/hello", [".gitlab-ci.yml"], "gitlab"),
+        ("https://code.example/acme/hello", [".gitlab-ci.yml", ".github/workflows/a.yml"], "github"),
+        ("https://github.com/acme/hello", [".gitlab-ci.yml"], "github"),
+        ("", [], "github"),
+    ],
+)
+def test_what_builds_it_already_builds_the_image(
+    tmp_path: Path, source: str, files: list[str], ci: str
+) -> None:
+    """A GitLab of one's own may be called anything: its file of jobs tells."""
+    tree = {"main.go": MAIN, **dict.fromkeys(files, "x")}
+    found = answers(tmp_path, tree, Facts(source=source), repository="registry.example.com/acme/hello")
+    assert found["ci"] == ci
+
+
 def test_what_would_fail_later_is_said_at_once(tmp_path: Path) -> None:
     """A module that is a stub without cgo, and a folder of images that the program embeds."""
     main = "package main\n\n//go:embed all:dist/assets\nvar f embed.FS\n\nfunc main() {}\n"
