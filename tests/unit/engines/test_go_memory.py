@@ -39,32 +39,46 @@ def test_what_the_user_says_of_the_collector_stands(name: str, monkeypatch: pyte
     assert memory.collecting_late({name: ""}, 1)
 
 
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for /: a machine of 8 GiB that says nothing more of itself."""
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "_OWN_CGROUP", tmp_path / "own")
+    monkeypatch.setattr(memory, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 8 * _GIB // 4096}.__getitem__)
+    return tmp_path
+
+
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("files", "expected"),
     [
-        (("3221225472\n", ""), 3 * _GIB),
-        (("max\n", ""), 8 * _GIB),
-        (("", "1073741824\n"), _GIB),
-        (("", "9223372036854771712\n"), 8 * _GIB),
-        (("\xff\xfe", "-1"), 8 * _GIB),
+        ({}, 8 * _GIB),
+        ({"cgroup/memory.max": "3221225472\n"}, 3 * _GIB),
+        ({"cgroup/memory.max": "max\n"}, 8 * _GIB),
+        ({"cgroup/memory/memory.limit_in_bytes": "1073741824\n"}, _GIB),
+        ({"cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 8 * _GIB),
+        ({"cgroup/memory.max": "\xff\xfe"}, 8 * _GIB),
+        ({"cgroup/memory.max": "-1"}, 8 * _GIB),
+        ({"own": "0::/a/b\n", "cgroup/a/b/memory.max": "max", "cgroup/a/memory.max": f"{_GIB}\n"}, _GIB),
+        ({"own": "1:cpu:/x\n0::/a\n", "cgroup/a/memory.max": f"{_GIB}\n"}, _GIB),
+        ({"own": "0::/../x\n", "memory.max": "1", "x/memory.max": "1"}, 8 * _GIB),
+        ({"meminfo": "MemTotal:       8388608 kB\nMemAvailable:    2097152 kB\n"}, 2 * _GIB),
+        ({"meminfo": "MemAvailable:    2097152 kB\n", "cgroup/memory.max": f"{_GIB}\n"}, _GIB),
+        ({"meminfo": "MemTotal:       1 kB\n"}, 8 * _GIB),
     ],
 )
-def test_a_container_has_what_its_limit_leaves_it(
-    said: tuple[str, str], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_can_be_had_is_what_others_and_limits_leave(
+    files: dict[str, str], expected: int, machine: Path
 ) -> None:
-    """The least of the machine's memory and of either version's limit; what is no number limits nothing."""
-    paths = [tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"]
-    for path, text in zip(paths, said, strict=True):
-        path.write_bytes(text.encode("latin-1"))
-    monkeypatch.setattr(memory, "_LIMITS", tuple(map(str, paths)))
-    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 8 * _GIB // 4096}.__getitem__)
+    """The least of what the machine has free and of the limits above us; what is no number limits nothing."""
+    for name, text in files.items():
+        (machine / name).parent.mkdir(parents=True, exist_ok=True)
+        (machine / name).write_bytes(text.encode("latin-1"))
     assert memory.available() == expected
 
 
-def test_a_machine_that_does_not_say_has_nothing_to_give(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("machine")
+def test_a_machine_that_does_not_say_has_nothing_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where neither the system nor a container says how much memory there is, nothing is changed."""
-    monkeypatch.setattr(memory, "_LIMITS", (str(tmp_path / "none"),))
     monkeypatch.delattr(os, "sysconf")
     assert memory.available() == 0
