@@ -6,7 +6,7 @@ Everything here follows from the image's bytes, so that the same image always ha
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -135,11 +135,21 @@ def read_go_version(said: str, program: str) -> tuple[str, Module, tuple[Module,
         elif kind == "dep" and fields:
             found.append(_module(fields))
         elif kind == _REPLACED and found and fields:
-            found[-1] = _module(fields)
+            found[-1] = _replacement(found[-1], fields)
     if not package:
         raise BuildError(f"{program} has no build information, of which an SBOM is made")
     found.append(Module(path=STANDARD_LIBRARY, version=head.rpartition(": ")[2].split(" ")[0]))
     return package, main or Module(path=package, version=""), tuple(sorted(found))
+
+
+def _replacement(module: Module, fields: Sequence[str]) -> Module:
+    """What was compiled in a module's place: another one, or a folder here, which names it for nobody else.
+
+    https://go.dev/ref/mod#go-mod-file-replace: a path that begins with ./, ../ or / is one of a folder.
+    """
+    if fields[0].startswith(("./", "../", "/")):
+        return Module(path=module.path, version="")
+    return _module(fields)
 
 
 def _module(fields: Iterable[str]) -> Module:

@@ -37,7 +37,7 @@ hello: go1.27.3 X:nocoverageredesign
 \tbuild\tGOOS=linux
 """
 MODULES = (
-    Module(path="./local", version=""),
+    Module(path="github.com/a/old", version=""),
     Module(path="github.com/b/b", version="v68.0.0+incompatible", checksum="h1:AAAA="),
     Module(path="github.com/d/fork", version="v1.1.0", checksum="h1:BBBB="),
     Module(path="stdlib", version="go1.27.3"),
@@ -86,7 +86,7 @@ def check_cyclonedx(document: Mapping[str, Any]) -> None:
 
 
 def test_what_go_says_is_read_with_its_replacements() -> None:
-    """A replaced module is the one that was compiled; a module of the working tree has no version."""
+    """A replaced module is the one that was compiled; one of a folder here keeps its name, unversioned."""
     assert read_go_version(SAID, "hello") == ("github.com/Acme/hello/cmd/serve", MAIN, MODULES)
 
 
