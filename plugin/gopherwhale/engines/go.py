@@ -76,8 +76,9 @@ class GoEngine:
         try:
             with (
                 working(image, say) as (folder, lock),
-                bases.opened(image, folder / _KEPT, self._open_registry) as base,
                 ThreadPoolExecutor(cores()) as packing,
+                # Closed first: what is fetched of it in the pool ends then, and a failed run waits for none.
+                bases.opened(image, folder / _KEPT, self._open_registry) as base,
             ):
                 annotations = {**image.annotations, **bases.annotations_of(made.base, base)}
                 run = Run(

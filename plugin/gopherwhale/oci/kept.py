@@ -8,13 +8,15 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import IO, Final, Self
 
+from gopherwhale.errors import LayoutError
 from gopherwhale.files import PARTIAL, replacing
-from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor
+from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor, digest_of
 from gopherwhale.oci.layout import blob_path
 from gopherwhale.oci.parsing import own_type
 from gopherwhale.oci.source import ImageSource, check_blob, copy_blob
@@ -50,6 +52,7 @@ class KeptSource:
         self._opened: ImageSource | None = None
         self._stack = ExitStack()
         self._lock = Lock()
+        self._over = False
 
     def __enter__(self) -> Self:
         """Forget what nobody used for a month, and what a killed run left."""
@@ -63,7 +66,9 @@ class KeptSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the source, if it was opened."""
+        """Close the source, if it was opened; what another thread still fetches ends at its next piece."""
+        with self._lock:
+            self._over = True
         self._stack.close()
 
     @property
@@ -71,8 +76,11 @@ class KeptSource:
         """The image's root; a pinned one that is kept is asked of nobody."""
         if self._digest and (path := blob_path(self._folder, self._digest)).is_file():
             with path.open("rb") as stream:
-                media_type = own_type(stream.read(MAX_DOCUMENT + 1), f"{self.name}: {self._digest}")
-            return Descriptor(media_type=media_type, digest=self._digest, size=path.stat().st_size)
+                data = stream.read(MAX_DOCUMENT + 1)
+            # One that was damaged is fetched again, as every other blob.
+            if digest_of(data, self._digest.partition(":")[0]) == self._digest:
+                media_type = own_type(data, f"{self.name}: {self._digest}")
+                return Descriptor(media_type=media_type, digest=self._digest, size=len(data))
         return self._source().root
 
     @contextlib.contextmanager
@@ -92,13 +100,30 @@ class KeptSource:
     def _fetch(self, descriptor: Descriptor, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as stream:
-            copy_blob(self._source(), descriptor, stream)
+            copy_blob(self._source(), descriptor, _WhileOpen(stream, self._refuse_ended))
+
+    def _refuse_ended(self) -> None:
+        if self._over:
+            raise LayoutError(f"{self.name} is not read any more: the run has ended")
 
     def _source(self) -> ImageSource:
         with self._lock:
+            self._refuse_ended()
             if self._opened is None:
                 self._opened = self._stack.enter_context(self._open_source())
             return self._opened
+
+
+@dataclass(frozen=True)
+class _WhileOpen:
+    """A file that takes no more once its run has ended: nobody waits for the rest of a large download."""
+
+    stream: IO[bytes]
+    check: Callable[[], None]
+
+    def write(self, data: bytes) -> None:
+        self.check()
+        self.stream.write(data)
 
 
 def _is_sound(path: Path, descriptor: Descriptor) -> bool:

@@ -160,7 +160,15 @@ def check_blob(source: ImageSource, descriptor: Descriptor) -> None:
     copy_blob(source, descriptor, None)
 
 
-def copy_blob(source: ImageSource, descriptor: Descriptor, target: IO[bytes] | None) -> None:
+class Writable(Protocol):
+    """What takes the bytes of a blob."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes."""
+        ...
+
+
+def copy_blob(source: ImageSource, descriptor: Descriptor, target: Writable | None) -> None:
     """Copy a blob into a file, its size and digest checked on the way, in constant memory.
 
     Args:

@@ -21,7 +21,7 @@ from gopherwhale.oci.documents import DOCKER_INDEX, OCI_CONFIG, OCI_MANIFEST, De
 from gopherwhale.oci.kept import KeptSource
 from gopherwhale.oci.layout import Layout, blob_path
 from gopherwhale.oci.layout_writer import LayoutWriter, writing
-from gopherwhale.oci.source import ImageSource
+from gopherwhale.oci.source import ImageSource, entries_of, read_manifest
 from gopherwhale.platforms import parse
 from tests.unit.oci.images import make_layout, put_index
 
@@ -294,6 +294,46 @@ def test_a_kept_blob_that_was_damaged_is_fetched_again(kept: Callable[..., Base]
     kept()
     assert not path.exists()
     assert not half.exists()
+
+
+@pytest.mark.parametrize("harm", [b"", b"{}", b"x" * 99])
+def test_a_kept_root_that_was_damaged_is_fetched_again(
+    kept: Callable[..., Base], tmp_path: Path, harm: bytes
+) -> None:
+    """The index of a pinned base heals as every other blob does."""
+    digest = Layout(tmp_path / "remote").root.digest
+    copied(kept(digest), tmp_path / "made")
+    blob_path(tmp_path / "kept", digest).write_bytes(harm)
+    copied(kept(digest), tmp_path / "again")
+    copied(kept(digest, offline=True), tmp_path / "offline")
+
+
+def test_a_download_ends_with_its_run(tmp_path: Path) -> None:
+    """Another thread may be in the midst of it: its next piece is the last one."""
+    layout = Layout(make_layout(tmp_path / "remote", {"linux/amd64": os.urandom(3_000_000)}))
+    descriptor = read_manifest(layout, entries_of(layout, layout.root)[0]).layers[0]
+    pieces: list[int] = []
+
+    class Ending(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            pieces.append(size or 0)
+            if len(pieces) == 2:
+                source.__exit__(None, None, None)
+            return super().read(size)
+
+    class Slow(Layout):
+        @contextlib.contextmanager
+        def open_blob(self, descriptor: Descriptor) -> Iterator[IO[bytes]]:
+            yield Ending(blob_path(self.path, descriptor.digest).read_bytes())
+
+    with KeptSource(
+        "remote", "", tmp_path / "kept", lambda: contextlib.nullcontext(Slow(layout.path))
+    ) as source:
+        for _ in range(2):
+            with pytest.raises(LayoutError, match="the run has ended"), source.open_blob(descriptor):
+                pass
+    assert len(pieces) == 2
+    assert list((tmp_path / "kept" / "blobs" / "sha256").iterdir()) == []
 
 
 def test_an_index_of_dockers_is_a_base_too(tmp_path: Path) -> None:
