@@ -101,7 +101,7 @@ def cross_build(image: ImagePlan, engine: Engine, say: Say, meanwhile: Meanwhile
     """
     names = ", ".join(map(str, image.platforms))
     say(f"{image.name}: building {names} with the {engine.name} engine")
-    with writing(image.layout) as writer:
+    with writing(image.layout, say, image.timeout) as writer:
         built = engine.build(image, writer, say, meanwhile)
         tag = {REF_NAME: image.tags[0]} if image.tags else {}
         writer.commit(built.root, tag)

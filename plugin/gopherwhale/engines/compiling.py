@@ -82,6 +82,10 @@ class Group:
         try:
             lines = self._read(process, job.name)
             code = process.wait()
+        except BaseException:
+            # As where nobody takes our lines any more: it must not go on behind our back.
+            _end(process)
+            raise
         finally:
             timer.cancel()
             with self._lock:

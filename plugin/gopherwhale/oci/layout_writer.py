@@ -8,16 +8,16 @@ interrupted run's leftovers go with the next.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
 
+from gopherwhale import locks
 from gopherwhale.errors import LayoutError, UsageError, system_refusal
 from gopherwhale.files import PARTIAL, settle, write_atomically
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, digest_of, encode
@@ -118,19 +118,23 @@ class LayoutWriter:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[LayoutWriter]:
+def writing(
+    path: Path, say: Callable[[str], None] = lambda _: None, seconds: float = locks.PATIENCE
+) -> Iterator[LayoutWriter]:
     """Open a layout for writing, alone.
 
     A second writer waits for the first: both then leave a whole image, the later one's.
 
     Args:
         path: The layout's folder; made where it is missing.
+        say: Takes a line where another writer is waited for.
+        seconds: How long to wait for it.
 
     Yields:
         The writer. Nothing changes for a reader before its `commit`.
 
     Raises:
-        UsageError: The folder cannot be written, or holds something that is no layout.
+        UsageError: The folder cannot be written, holds something that is no layout, or is another writer's.
     """
     existed = path.exists()
     try:
@@ -138,7 +142,7 @@ def writing(path: Path) -> Iterator[LayoutWriter]:
             raise UsageError(
                 f"{path} holds something that is not an image layout", hint="name another folder"
             )
-        with _locked(path):
+        with _locked(path, say, seconds):
             writer = LayoutWriter(path)
             try:
                 yield writer
@@ -155,13 +159,13 @@ def writing(path: Path) -> Iterator[LayoutWriter]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, say: Callable[[str], None], seconds: float) -> Iterator[None]:
     """Make the folder where it is missing, and hold its lock."""
     file = path / ".lock"
     while True:
         (path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
         with file.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            locks.take(lock.fileno(), f"another build of {path}", say, seconds)
             # A writer before us may have removed the folder that it had made, and the lock with it.
             if _leads_to(file, lock.fileno()):
                 yield

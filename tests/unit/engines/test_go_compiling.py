@@ -79,6 +79,18 @@ def test_a_command_and_its_children_end_at_the_limit(tmp_path: Path) -> None:
         Group(print, 1).run(job(tmp_path, "sleep 600 & sleep 600"))
 
 
+def test_where_nobody_takes_the_output_the_command_ends(tmp_path: Path) -> None:
+    """A pipe that is closed on us leaves no compiler behind that nobody waits for."""
+
+    def gone(_line: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        Group(gone, 600).run(job(tmp_path, "echo $$ > pid; echo up; sleep 600"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
 def test_stopping_ends_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
     """After a stop a running command ends at once and says nothing, and the next does not start."""
     ready, outcome = threading.Event(), []

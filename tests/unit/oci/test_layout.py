@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -66,12 +65,7 @@ def test_a_writer_that_waits_is_not_swept_away_with_the_folder_of_one_that_faile
 ) -> None:
     """The folder that a failed writer made goes before its lock does, and the next one makes it anew."""
     folder, waiting, entered = tmp_path / "new" / "image", threading.Event(), threading.Event()
-    remove, lock = shutil.rmtree, fcntl.flock
-
-    def noted(descriptor: int, operation: int) -> None:
-        if threading.current_thread() is thread:
-            waiting.set()
-        lock(descriptor, operation)
+    remove = shutil.rmtree
 
     def removed_late(*arguments: Any, **options: Any) -> None:
         # As long as it takes for the other one to come in, were it let in.
@@ -79,13 +73,12 @@ def test_a_writer_that_waits_is_not_swept_away_with_the_folder_of_one_that_faile
         remove(*arguments, **options)
 
     def second() -> None:
-        with writing(folder) as writer:
+        with writing(folder, lambda _: waiting.set()) as writer:
             entered.set()
             entry = put_image(writer, parse("linux/amd64"), [layer({"app": b"second"})], "/app")
             writer.commit(put_index(writer, [entry]))
 
     monkeypatch.setattr("gopherwhale.oci.layout_writer.shutil.rmtree", removed_late)
-    monkeypatch.setattr("gopherwhale.oci.layout_writer.fcntl.flock", noted)
     thread = threading.Thread(target=second)
     with pytest.raises(KeyError), writing(folder):
         thread.start()
