@@ -53,7 +53,9 @@ class FileSettings(_Table, frozen=True, kw_only=True):
     """A file or folder of the repository that the go engine puts into the image: `[[go.files]]`."""
 
     source: Annotated[Inside, Meta(description="a file or folder of the repository")]
-    path: Annotated[Absolute, Meta(min_length=2, description="its place in the image, absolute")]
+    path: Annotated[
+        Absolute, Meta(description="its place in the image; a file goes below one that ends in /")
+    ]
     mode: Annotated[
         Mode, Meta(description="permissions of its files, as 0640; empty: 0755 for programs, else 0644")
     ] = ""

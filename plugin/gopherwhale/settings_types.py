@@ -193,6 +193,14 @@ def _finding_code(codes: Mapping[str, Code], value: str) -> str:
     return value
 
 
+def _user(value: str) -> str:
+    """Runtimes take no number beyond: https://github.com/moby/sys/blob/main/user/user.go, `maxID`."""
+    checked = _matching(r"[0-9]{1,10}(:[0-9]{1,10})?", "write numbers, as 65532:65532")(value)
+    if any(int(number or 0) >= 2**31 for number in checked.split(":")):
+        raise ValueError(f"{value!r}: no user or group has a number above {2**31 - 1}")
+    return checked
+
+
 def _platform(value: str) -> str:
     return str(_checked(platforms.parse, value)) if value else ""
 
@@ -215,7 +223,7 @@ Inside = Annotated[str, _text(_below)]
 Absolute = Annotated[str, _text(_matching(r"/[^\x00\n]*", "write a path from the image's root"))]
 Ports = Annotated[tuple[str, ...], Read(_words), _each(_PORT)]
 Signal = Annotated[str, _text(_SIGNAL)]
-User = Annotated[str, _text(_matching(r"\d{1,10}(:\d{1,10})?", "write numbers, as 65532:65532"))]
+User = Annotated[str, _text(_user)]
 Mode = Annotated[str, _text(_matching(r"0?[0-7]{3,4}", "write it in octal, as 0640"))]
 BuildEnvironment = Annotated[dict[str, str], Read(_build_env)]
 PlatformEnvironment = Annotated[dict[str, dict[str, str]], Read(_by_platform)]

@@ -106,7 +106,8 @@ def side_by_side(run: Run, meanwhile: Meanwhile) -> list[Made]:
 
 def cores() -> int:
     """How much may run at once."""
-    return os.cpu_count() or 1
+    # Of those that this process may use: a CI gives a job a few of many.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def one_at_a_time(say: Callable[[str], None]) -> Callable[[str], None]:
@@ -129,7 +130,7 @@ def _common_parts(run: Run, system: str) -> list[Part]:
         entry, source = certificates(recipe.certificates)
         parts.append(_part(run, system, [entry], f"gopherwhale: CA certificates ({source})"))
     if recipe.time_zones and on_linux:
-        zones = time_zones(run.program, run.environment)
+        zones = time_zones(run.program, {**run.environment, **recipe.build_env}, recipe.folder)
         parts.append(_part(run, system, zones, "gopherwhale: time zones (of the Go toolchain)"))
     if recipe.system and on_linux:
         parts.append(_part(run, system, recipe.system, "gopherwhale: accounts and folders"))
@@ -248,7 +249,6 @@ def _binary_part(run: Run, platform: Platform, files: Mapping[str, Path]) -> Par
 
 def _part(run: Run, system: str, entries: Sequence[Entry], created_by: str) -> Part:
     placed = windows.layered(entries) if system == windows.WINDOWS else entries
-    layer = write_layer(
-        placed, run.writer, run.cache, run.packing, run.recipe.compression, folders=run.base is None
-    )
+    folders = None if run.base else run.recipe.folders
+    layer = write_layer(placed, run.writer, run.cache, run.packing, run.recipe.compression, folders=folders)
     return Part(layer=layer, created_by=created_by)

@@ -99,7 +99,8 @@ def _any(_name: str, _text: str) -> bool:
 def _is_main(folder: Path, takes: Callable[[str, str], bool] = _any) -> bool:
     """Whether a folder holds a program in the files that a build takes, by their names and texts."""
     files = (path for path in sorted(folder.glob("*.go")) if not path.name.endswith("_test.go"))
-    heads = ((path.name, _head(path)) for path in files if not path.name.startswith(("_", ".")))
+    # A folder may be called so too, as a clone of nats.go.
+    heads = ((p.name, _head(p)) for p in files if not p.name.startswith(("_", ".")) and p.is_file())
     return any(_PACKAGE_CLAUSE.search(text) and takes(name, text) for name, text in heads)
 
 

@@ -6,7 +6,7 @@ Read once, before anything runs; no process is started for it, so that a plan ca
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,10 +14,11 @@ from typing import Final
 from gopherwhale.engines.files import own_files, system_files
 from gopherwhale.engines.packages import Binary, binaries_of
 from gopherwhale.engines.toolchain import TARGET_VARIABLES, go_variables
+from gopherwhale.engines.workplace import work_folder
 from gopherwhale.errors import UsageError
 from gopherwhale.oci.assemble import Process
 from gopherwhale.oci.compress import Compression
-from gopherwhale.oci.layer_writer import Entry
+from gopherwhale.oci.layer_writer import Entry, folders_above
 from gopherwhale.plan import ImagePlan
 from gopherwhale.platforms import Platform
 
@@ -60,6 +61,11 @@ class Recipe:
     files: tuple[Entry, ...]
     compression: Compression
     process: Process
+
+    @property
+    def folders(self) -> Mapping[str, Entry]:
+        """The folders whose mode or owner was chosen, by path."""
+        return {entry.path: entry for entry in (*self.system, *self.files) if entry.is_folder}
 
     def command(self, program: Path | str, folder: Path) -> list[str]:
         """The `go build` of one platform, all binaries at once, into a folder."""
@@ -156,20 +162,31 @@ def _started(binaries: tuple[Binary, ...], image: str) -> str:
 def _files(image: ImagePlan, binaries: tuple[Binary, ...]) -> tuple[Entry, ...]:
     taken = {binary.path.lstrip("/"): f"the binary of {binary.package}" for binary in binaries}
     found: list[Entry] = []
+    output = work_folder(image).parent
     for setting in image.settings.go.files:
 
         def fill(text: str, where: str = setting.source) -> str:
             return expand(text, image.build_args, where)
 
-        for entry in own_files(image.root, setting, fill):
+        for entry in own_files(image.root, setting, fill, output):
             if entry.path in taken:
                 raise UsageError(
                     f"[[go.files]]: {setting.source} and {taken[entry.path]} are both /{entry.path}"
                 )
-            if entry.content is not None or entry.link:
+            if not entry.is_folder:
                 taken[entry.path] = setting.source
             found.append(entry)
+    _refuse_files_as_folders(found, taken)
     return tuple(found)
+
+
+def _refuse_files_as_folders(found: Iterable[Entry], taken: Mapping[str, str]) -> None:
+    """Nothing can be put below a file; below a link it can."""
+    links = {entry.path for entry in found if entry.link}
+    folders = {entry.path for entry in found if entry.is_folder}
+    folders |= {above for path in taken for above in folders_above(path)} - links
+    if clash := sorted(folders & taken.keys()):
+        raise UsageError(f"[[go.files]]: /{clash[0]} cannot be a folder, for it is {taken[clash[0]]} as well")
 
 
 def _certificates(root: Path, setting: str) -> str | Path:

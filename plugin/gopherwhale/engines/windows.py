@@ -50,8 +50,7 @@ def layered(entries: Iterable[Entry]) -> list[Entry]:
 def _records(entry: Entry) -> dict[str, str]:
     import base64  # noqa: PLC0415 -- a build for Linux alone need not pay for it
 
-    is_folder = entry.content is None and not entry.link
     return {
-        "MSWINDOWS.fileattr": _FOLDER if is_folder else _FILE,
+        "MSWINDOWS.fileattr": _FOLDER if entry.is_folder else _FILE,
         "MSWINDOWS.rawsd": base64.b64encode(_DESCRIPTOR).decode(),
     }

@@ -25,6 +25,7 @@ _READ: Final = 1024 * 1024
 _TAR_BLOCK: Final = 512
 _FORMAT: Final = 1
 _MAX_CACHE: Final = 4 * 1024 * 1024
+_FOLDER_MODE: Final = 0o755
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,11 @@ class Entry:
     gid: int = 0
     link: str = ""
     records: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.content is None and not self.link
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,24 +113,34 @@ class LayerCache:
             write_atomically(self._path, encode(self._used))
 
 
-def with_folders(entries: Iterable[Entry], *, add: bool = True) -> tuple[Entry, ...]:
+def with_folders(entries: Iterable[Entry], known: Mapping[str, Entry] | None) -> tuple[Entry, ...]:
     """Add the folders that entries stand in, in the order of a sorted tar.
 
     Args:
         entries: What a layer holds.
-        add: Whether to add any. Above a base none may be: a folder of the base that is a symbolic link, as
-            Debian's /bin, would become an empty folder, and another's mode or owner would be lost.
+        known: The image's folders whose mode or owner was chosen, by path: each layer that has something in
+            one says so again, or that choice would be lost. None above a base, where a folder that says
+            nothing of itself is left out: one of the base that is a symbolic link, as Debian's /bin, would
+            become an empty folder, and another's mode or owner would be lost.
 
     Returns:
-        Every folder before what it holds; folders that were not given belong to root, mode 0755.
+        Every folder before what it holds; folders that nobody chose belong to root, mode 0755.
     """
     found = {entry.path: entry for entry in entries}
-    for path in list(found) if add else []:
-        parts = path.split("/")[:-1]
-        for end in range(1, len(parts) + 1):
-            folder = "/".join(parts[:end])
-            found.setdefault(folder, Entry(path=folder, content=None, mode=0o755))
+    for folder in {folder for path in found for folder in folders_above(path)}:
+        plain = Entry(path=folder, content=None, mode=_FOLDER_MODE)
+        if known is not None:
+            found.setdefault(folder, known.get(folder, plain))
+        elif found.get(folder) == plain:
+            del found[folder]
     return tuple(found[path] for path in sorted(found, key=lambda path: path.split("/")))
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """Every folder that a path of a layer stands in, the nearest first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def write_layer(
@@ -132,9 +148,8 @@ def write_layer(
     writer: LayoutWriter,
     cache: LayerCache,
     pool: ThreadPoolExecutor,
-    compression: Compression = "gzip",
-    *,
-    folders: bool = True,
+    compression: Compression,
+    folders: Mapping[str, Entry] | None,
 ) -> Layer:
     """Put a layer of some files into a layout, unless it is there already.
 
@@ -144,12 +159,13 @@ def write_layer(
         cache: What is known of earlier layers.
         pool: Where blocks are compressed; not the pool that this very call runs in.
         compression: How the blob is compressed.
-        folders: Whether folders that were not given are added; see `with_folders`.
+        folders: What is known of the image's folders; see `with_folders`.
 
     Raises:
-        OSError: A file cannot be read, or the layout not written.
+        OSError: A file cannot be read or changes meanwhile, or the layout cannot be written.
     """
-    ordered = with_folders(entries, add=folders)
+    ordered = with_folders(entries, folders)
+    before = _states(ordered)
     fingerprint = _fingerprint(ordered, compression)
     if known := cache.find(fingerprint, writer):
         return known
@@ -159,6 +175,9 @@ def write_layer(
             packed.update(piece)
             size += len(piece)
             stream.write(piece)
+        # Read twice: the layer of the second reading must not be known by the first one's fingerprint.
+        if changed := [path for path, state in _states(ordered).items() if state != before[path]]:
+            raise OSError(f"{changed[0]} changed while it was read")
         digest = f"sha256:{packed.hexdigest()}"
         writer.keep(stream, digest)
     diff_id = f"sha256:{whole.hexdigest()}"
@@ -187,6 +206,13 @@ def _fingerprint(entries: Iterable[Entry], compression: Compression) -> str:
         for entry in entries
     ]
     return hashlib.sha256(json.dumps([_FORMAT, *facts(compression), content]).encode()).hexdigest()
+
+
+def _states(entries: Iterable[Entry]) -> dict[Path, tuple[int, int, int]]:
+    """What tells of each file whether it is still the same one."""
+    files = [entry.content for entry in entries if isinstance(entry.content, Path)]
+    facts = {path: path.stat() for path in files}
+    return {path: (one.st_ino, one.st_size, one.st_mtime_ns) for path, one in facts.items()}
 
 
 def _content_digest(content: bytes | Path | None) -> str:

@@ -29,7 +29,7 @@ from tests.unit.test_plan import REVISION
 
 # Stands in for the go command: its "binary" says what it was told.
 _GO = """#!/bin/sh
-[ "$1" = env ] && { echo "$FAKE_GOROOT"; exit 0; }
+[ "$1" = env ] && { echo "$FAKE_GOROOT$GOTOOLCHAIN"; pwd > "$FAKE_LOG.folder"; exit 0; }
 [ "$1" = version ] && { printf "$3: go1.2.3\\n$FAKE_MODULES"; exit 0; }
 echo "$GOARCH" >> "$FAKE_LOG"
 echo "$GOGC" >> "$FAKE_LOG.collecting"
@@ -198,9 +198,11 @@ def test_time_zones_come_from_the_toolchain(bench: Bench, tmp_path: Path) -> Non
     (goroot / "lib" / "time").mkdir(parents=True)
     with zipfile.ZipFile(goroot / "lib" / "time" / "zoneinfo.zip", "w") as archive:
         archive.writestr("Europe/Berlin", b"TZif")
-    bench.environment["FAKE_GOROOT"] = str(goroot)
-    bench.build(go={"time_zones": True})
+    bench.environment["FAKE_GOROOT"] = str(tmp_path)
+    # What chooses the toolchain that compiles chooses its zones: the settings, and the go.mod in the folder.
+    bench.build(go={"time_zones": True, "build_env": {"GOTOOLCHAIN": "/goroot"}})
     assert [len(manifest.layers) for manifest in bench.manifests()] == [3, 3]
+    assert Path(bench.environment["FAKE_LOG"] + ".folder").read_text().strip() == str(bench.root)
 
 
 def test_certificates_can_be_a_file_or_none(bench: Bench) -> None:
@@ -316,5 +318,17 @@ def test_a_build_waits_for_the_one_before_it_and_not_for_ever(bench: Bench) -> N
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(UsageError, match="has not ended within 1 s"):
             bench.build(timeout=1)
-    assert "waiting for another build of this repository to end" in bench.said
+    assert f"waiting for another build in {bench.root} to end" in bench.said
     bench.build()
+
+
+def test_a_build_of_the_same_image_is_waited_for_aloud_and_not_for_ever(bench: Bench) -> None:
+    """Whoever holds the layout is named, and the limit of time counts."""
+    bench.build()
+    layout = bench.root / "dist" / "hello"
+    with (layout / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="hello has not ended within 1 s"):
+            bench.build(timeout=1)
+    assert f"waiting for another build of {layout} to end" in bench.said
+    assert bench.layout.root

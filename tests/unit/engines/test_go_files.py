@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import tarfile
 from pathlib import Path
@@ -82,9 +83,17 @@ def test_a_template_is_filled_from_the_build_arguments(bench: Bench) -> None:
         ({"source": "missing", "path": "/x"}, "there is no .*missing"),
         ({"source": "../x", "path": "/x"}, "inside the repository"),
         ({"source": "go.mod", "path": "etc/x"}, "image's root"),
-        ({"source": "go.mod", "path": "/"}, "length >= 2"),
+        ({"source": ".", "path": "/srv"}, "holds .*dist, where images are built"),
+        ({"source": "tree", "path": "/srv"}, r"\.wh\.x cannot be in a layer"),
+        ({"source": "go.mod", "path": "/srv/.wh.x"}, "cannot be in a layer"),
+        (
+            {"source": "go.mod", "path": "/hello/etc/x"},
+            "/hello cannot be a folder, for it is the binary of .",
+        ),
+        ({"source": "tree/sub", "path": "/hello"}, "are both /hello"),
         ({"source": "go.mod", "path": "/x", "mode": "rw"}, "octal"),
         ({"source": "go.mod", "path": "/x", "owner": "me"}, "65532"),
+        ({"source": "go.mod", "path": "/x", "owner": "0:2147483648"}, "above 2147483647"),
         ({"source": "go.mod", "path": "/hello"}, "go.mod and the binary of . are both /hello"),
         ({"source": "go.mod", "path": "/a/../../hello"}, "are both /hello"),
         ({"source": "binary", "path": "/x", "template": True}, "no text"),
@@ -99,9 +108,74 @@ def test_a_file_that_cannot_be_taken_is_refused(bench: Bench, entry: dict[str, A
     """The message names the source or the place, and nothing is built."""
     (bench.root / "binary").write_bytes(b"\xff\xfe")
     os.mkfifo(bench.root / "pipe")
+    write(bench.root / "tree" / "sub" / ".wh.x")
     with pytest.raises(UsageError, match=says):
         bench.build(go={"files": [entry]})
     assert not Path(bench.environment["FAKE_LOG"]).exists()
+
+
+@pytest.mark.parametrize("first", ["file", "folder"])
+def test_one_place_cannot_be_a_file_and_a_folder(bench: Bench, first: str) -> None:
+    """No tool unpacks such a layer, whichever of the two is named first."""
+    write(bench.root / "tree" / "x")
+    files = [{"source": "go.mod", "path": "/srv"}, {"source": "tree", "path": "/srv"}]
+    with pytest.raises(UsageError, match="srv"):
+        bench.build(go={"files": files if first == "file" else files[::-1]})
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "expected"),
+    [
+        ("go.mod", "/", ["go.mod"]),
+        ("go.mod", "/etc/hello/", ["etc", "etc/hello", "etc/hello/go.mod"]),
+        ("tree", "/", ["etc", "etc/hello", "etc/hello/x"]),
+        ("tree/etc", "/etc/", ["etc", "etc/hello", "etc/hello/x"]),
+    ],
+)
+def test_a_place_that_ends_in_a_slash_is_a_folder(
+    bench: Bench, source: str, path: str, expected: list[str]
+) -> None:
+    """As for COPY: a file keeps its name there, and a folder gives what it holds."""
+    write(bench.root / "tree" / "etc" / "hello" / "x")
+    bench.build(go={"files": [{"source": source, "path": path}]})
+    assert list(members(bench, 1)) == expected
+
+
+def test_the_mode_and_owner_of_a_folder_hold_in_every_layer(bench: Bench) -> None:
+    """A higher layer that puts something into a folder would else give it to root, and close /tmp."""
+    write(bench.root / "data" / "sub" / "x")
+    files = [
+        {"source": "data", "path": "/tmp/data", "owner": "7:8"},
+        {"source": "go.mod", "path": "/tmp/go.mod"},
+    ]
+    bench.build(go={"tmp": True, "files": files, "packages": [".=/tmp/data/hello"]})
+    layers = [members(bench, number) for number in (1, 2, 3)]
+    assert [layer["tmp"].mode for layer in layers] == [0o1777] * 3
+    assert [(layer["tmp/data"].uid, layer["tmp/data"].gid) for layer in layers[1:]] == [(7, 8)] * 2
+
+
+def test_a_link_is_copied_to_the_letter(bench: Bench) -> None:
+    """What Python would write shorter stays as it is, and below a link there may be more."""
+    write(bench.root / "tree" / "x")
+    (bench.root / "link").symlink_to("./a//b/")
+    files = [{"source": "link", "path": "/srv"}, {"source": "tree/x", "path": "/srv/x"}]
+    bench.build(go={"files": files})
+    assert members(bench, 1)["srv"].linkname == "./a//b/"
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it holds would be missing in the image, and nobody would know."""
+    write(bench.root / "tree" / "sub" / "x")
+    real = os.scandir
+
+    def scan(path: Any) -> Any:
+        if str(path).endswith("sub"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(UsageError, match=r"tree/sub: Permission denied"):
+        bench.build(go={"files": [{"source": "tree", "path": "/srv"}]})
 
 
 def test_accounts_and_tmp_come_when_asked_for(bench: Bench) -> None:

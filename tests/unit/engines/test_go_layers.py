@@ -40,7 +40,7 @@ def write(
     writer: LayoutWriter, entries: list[Entry], threads: int = 2, cache: LayerCache | None = None
 ) -> Layer:
     with ThreadPoolExecutor(threads) as pool:
-        return write_layer(entries, writer, cache or LayerCache(writer.path / "cache.json"), pool)
+        return write_layer(entries, writer, cache or LayerCache(writer.path / "cache.json"), pool, "gzip", {})
 
 
 def blob(writer: LayoutWriter, layer: Layer) -> bytes:
@@ -99,9 +99,18 @@ def test_the_bytes_depend_on_content_alone(tmp_path: Path, threads: int) -> None
 def test_a_file_may_lie_in_a_folder_whose_name_sorts_behind_it() -> None:
     """A folder always stands before what it holds, whatever its neighbours are called."""
     entries = [Entry(path=path, content=b"", mode=0o644) for path in ("a/b", "a.txt", "a-b/c")]
-    order = [entry.path for entry in with_folders(entries)]
+    order = [entry.path for entry in with_folders(entries, {})]
     assert order.index("a") < order.index("a/b")
     assert len(order) == 5
+
+
+def test_above_a_base_a_folder_that_says_nothing_is_left_out() -> None:
+    """It would take the place of a link or of another's mode; one that is empty, or somebody's, was meant."""
+    folders = [Entry(path=path, content=None, mode=0o755) for path in ("bin", "srv", "srv/empty")]
+    folders.append(Entry(path="data", content=None, mode=0o755, uid=7))
+    files = [Entry(path=f"{name}/file", content=b"", mode=0o644) for name in ("bin", "data")]
+    found = [entry.path for entry in with_folders([*folders, *files], None)]
+    assert found == ["bin/file", "data", "data/file", "srv/empty"]
 
 
 @given(st.dictionaries(PATHS, st.binary(max_size=2000), max_size=6), st.integers(1, 4))
@@ -170,16 +179,18 @@ def test_what_a_run_did_not_use_is_forgotten(writer: LayoutWriter) -> None:
     assert path.read_text().count('"digest"') == 1
 
 
+@pytest.mark.parametrize("later", [b"12345", b"123", b"4321"])
 def test_a_file_that_changes_while_it_is_read_is_refused(
-    writer: LayoutWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    writer: LayoutWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: bytes
 ) -> None:
-    """A header that lies about its file never reaches a layout."""
+    """A header that lies about its file never reaches a layout; no content is known by another's layer."""
     file = tmp_path / "program"
     file.write_bytes(b"1234")
     real = layer_writer._header  # noqa: SLF001 -- the moment between stat and read has no other door
 
     def grow(entry: Entry, size: int) -> bytes:
-        file.write_bytes(b"12345")
+        file.write_bytes(later)
+        os.utime(file, (1, 1))
         return real(entry, size)
 
     monkeypatch.setattr(layer_writer, "_header", grow)

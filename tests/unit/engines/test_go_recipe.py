@@ -118,6 +118,7 @@ def test_one_platform_can_have_an_environment_of_its_own(root: Path) -> None:
         ({"gen.go": "//go:build ignore\n\npackage main\n", "cmd/a/a.go": "package main\n"}, ["./cmd/a"]),
         ({"main_plan9.go": "package main\n", "cmd/a/a.go": "package main\n"}, ["./cmd/a"]),
         ({"main.go": "//go:build pro\n\npackage main\n"}, ["."]),
+        ({"a.go/x.txt": "", "main.go": "package main\n"}, ["."]),
     ],
 )
 def test_a_generator_is_no_program(root: Path, tree: dict[str, str], found: list[str]) -> None:
@@ -187,6 +188,7 @@ def test_several_programs_without_a_chosen_one_are_refused(root: Path) -> None:
     ("key", "value", "says"),
     [
         ("user", "nobody", "65532"),
+        ("user", "2147483648", "above 2147483647"),
         ("expose", ["http"], "8080"),
         ("working_dir", "data", "image's root"),
         ("build_env", {"GOOS": "linux"}, "decide GOOS"),
