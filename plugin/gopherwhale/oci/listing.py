@@ -47,7 +47,7 @@ def pages(session: Session, target: Reference, path: str) -> Iterator[tuple[Answ
         link = next_link(answer.headers.get("link", ""))
         if not link:
             return
-        path = _inside(session, target, answer.url, link)
+        path = _inside(session, target, answer.url, link, path)
         if path in seen:
             raise RegistryError(f"{target.name}: the registry's list leads in a circle")
         seen.add(path)
@@ -123,11 +123,17 @@ def gathered(
     return found
 
 
-def _inside(session: Session, target: Reference, url: str, link: str) -> str:
-    """A next page as a path of the same repository: nobody leads our credential elsewhere by a link."""
-    joined = urljoin(url, link)
-    parts, start = urlsplit(joined), f"/v2/{target.repository}/"
-    # A registry behind a proxy that ends TLS may not know of it: the page is asked for at our own address.
-    if netloc(joined) != netloc(session.base(target)) or not parts.path.startswith(start):
+def _inside(session: Session, target: Reference, url: str, link: str, path: str) -> str:
+    """A next page as a path of the same repository: nobody leads our credential elsewhere by a link.
+
+    A registry behind a proxy may not know how it is reached: the page is asked for at our own address, and
+    of its path only the list's end counts. Artifactory leaves out the key at its beginning (RTFACT-18971),
+    Nexus puts one before (sonatype/nexus-public#1011).
+    """
+    joined, below = urljoin(url, link), path.partition("?")[0]
+    parts = urlsplit(joined)
+    name = parts.path.removesuffix(f"/{below}").rpartition("/v2/")[2]
+    ours = parts.path.endswith(f"/{below}") and f"/{target.repository}".endswith(f"/{name}")
+    if netloc(joined) != netloc(session.base(target)) or not ours:
         raise RegistryError(f"{target.name}: the registry's list goes on at {shown(joined)}; not followed")
-    return parts.path.removeprefix(start) + (f"?{parts.query}" if parts.query else "")
+    return below + (f"?{parts.query}" if parts.query else "")

@@ -85,10 +85,14 @@ def paged(all_of: list[str], size: int, form: str = "<{}>; rel=next") -> Callabl
 
 
 @pytest.mark.parametrize(
-    "form", ['</v2/acme/hello/tags/{}>; rel="next"', "<{}>;rel=next", "<./{}>; rel=next"]
+    "form",
+    [
+        *('</v2/acme/hello/tags/{}>; rel="next"', "<{}>;rel=next", "<./{}>; rel=next"),
+        *("</v2/hello/tags/{}>; rel=next", "</repository/docker/v2/acme/hello/tags/{}>; rel=next"),
+    ],
 )
 def test_tags_are_read_over_all_pages(server: Recording, client: RegistryClient, form: str) -> None:
-    """Absolute and relative links lead to the next page, until there is none."""
+    """Absolute and relative links, Artifactory's and Nexus's too, lead to the next page until there is none."""
     names = [f"v{number}" for number in range(25)]
     server.answer = paged(names, 10, form)
     assert list_tags(client.session, at(server)) == names
@@ -106,6 +110,10 @@ def test_a_repository_that_is_not_there_has_no_tags(server: Recording, client: R
         ("http://127.0.0.1:1/v2/acme/hello/tags/list?n=1", "not followed"),
         ("https://evil.example/v2/acme/hello/tags/list", "not followed"),
         ("/v2/acme/other/tags/list", "not followed"),
+        ("/v2/other/hello/tags/list?last=a", "not followed"),
+        ("/v2/ello/tags/list?last=a", "not followed"),
+        ("/v2//tags/list?last=a", "not followed"),
+        ("/v2/acme/hello/manifests/latest?last=a", "not followed"),
         ("/v2/acme/hello/../other/tags/list", "not followed"),
         ("//evil.example/v2/acme/hello/tags/list", "not followed"),
         ("http://evil.example\\@{address}/v2/acme/hello/tags/list", "no address that can be used"),
@@ -128,7 +136,7 @@ def test_a_next_page_is_asked_for_at_our_own_address(client: RegistryClient) -> 
     place = Reference(registry="registry.example", repository="acme/hello")
     path = listing._inside(  # noqa: SLF001 -- no registry of a test's has the ports of both schemes
         *(client.session, place, "https://registry.example/v2/acme/hello/tags/list"),
-        "http://registry.example/v2/acme/hello/tags/list?last=b",
+        *("http://registry.example/v2/acme/hello/tags/list?last=b", "tags/list?n=1000"),
     )
     assert path == "tags/list?last=b"
 
