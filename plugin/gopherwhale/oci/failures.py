@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 import ssl
+from typing import Final
 
 from gopherwhale.oci.urls import netloc
 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
 
 
+# A server in trouble, or a record that broke on its way (RFC 8446 section 6.2).
+_PASSING: Final = ("INTERNAL_ERROR", "BAD_RECORD_MAC")
+
+
 def is_final(error: BaseException) -> bool:
     """Whether the same would happen again: a certificate does not become good by waiting."""
     root = _root(error)
-    return isinstance(root, ssl.SSLError) and not isinstance(root, ssl.SSLEOFError)
+    if not isinstance(root, ssl.SSLError) or isinstance(root, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return False
+    return not str(root.reason).endswith(_PASSING)
 
 
 def cause(error: BaseException) -> str:

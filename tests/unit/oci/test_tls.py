@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from urllib3.exceptions import ProtocolError
 
 from gopherwhale.access import Access
 from gopherwhale.errors import RegistryError, UsageError
+from gopherwhale.oci.failures import is_final
 from gopherwhale.oci.transport import Transport
 from gopherwhale.oci.trust import context_for
 from gopherwhale.references import parse
@@ -71,6 +74,25 @@ def test_16_a_bad_certificate_is_refused_at_once(
         assert server.address in caught.value.problem
         assert "certs.d" in caught.value.hint
         assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "final"),
+    [
+        ("TLSV1_ALERT_INTERNAL_ERROR", False),
+        ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", False),
+        ("SSLV3_ALERT_BAD_RECORD_MAC", False),
+        ("WRONG_VERSION_NUMBER", True),
+        ("TLSV1_ALERT_UNKNOWN_CA", True),
+        (None, True),
+    ],
+)
+def test_06_what_passes_of_tls_is_tried_again(reason: str | None, *, final: bool) -> None:
+    """A server in trouble, or a record that broke on its way, ends no push of minutes."""
+    error = ssl.SSLError(1, "tls")
+    error.reason = reason  # type: ignore[assignment] # OpenSSL does not always give one
+    assert is_final(ProtocolError("Connection aborted.", error)) is final
+    assert not is_final(ssl.SSLZeroReturnError())
 
 
 def test_16_a_server_without_tls_is_not_spoken_to_in_plain() -> None:
