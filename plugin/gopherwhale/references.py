@@ -32,6 +32,11 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
+def is_registry(text: str) -> bool:
+    """Whether a string is a registry's host, with a port or without, as references name it."""
+    return _is_host(text) and _HOST.fullmatch(text) is not None
+
+
 def is_tag(text: str) -> bool:
     """Whether a string is a legal tag (distribution-spec: at most 128 of a small alphabet)."""
     return _TAG.fullmatch(text) is not None
@@ -147,10 +152,14 @@ def parse(text: str) -> Reference:
     return Reference(registry=registry, repository=repository, tag=tag, digest=digest)
 
 
+def _is_host(first: str) -> bool:
+    """Whether the first part of a name is a host, and not Docker Hub's: as the Docker client tells them."""
+    return any(c in first for c in ".:[") or first == "localhost" or first != first.lower()
+
+
 def _split(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
-    is_host = slash and (any(c in first for c in ".:[") or first == "localhost" or first != first.lower())
-    if not is_host:
+    if not (slash and _is_host(first)):
         return DOCKER_HUB, name if slash else f"library/{name}"
     if _HOST.fullmatch(first) is None:
         raise _refusal(name, f"{first!r} is not a host")

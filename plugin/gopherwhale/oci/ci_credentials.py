@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gopherwhale.errors import UsageError
-from gopherwhale.references import DOCKER_HUB
+from gopherwhale.references import DOCKER_HUB, is_registry
 
 PATTERN: Final = re.compile(r"GOPHERWHALE_(REGISTRY|USERNAME|PASSWORD)(_[A-Z0-9_]+)?")
 _HUB: Final = frozenset(
@@ -60,7 +60,8 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Credential]:
     """Every credential of the environment, by its registry as references name it.
 
     Raises:
-        UsageError: One of the three variables is missing, or two name one registry; no value is shown.
+        UsageError: One of the three variables is missing, or two name one registry, or one names no host; no
+            password is shown.
     """
     suffixes = sorted(
         {match[2] or "" for name, text in environment.items() if text and (match := PATTERN.fullmatch(name))}
@@ -76,6 +77,11 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Credential]:
                 hint=f"set all of {', '.join(names)}, or none",
             )
         host = DOCKER_HUB if registry in _HUB else registry
+        if not is_registry(host):
+            raise UsageError(
+                f"{names[0]} is {registry[:100]!r}, which is not the host of a registry",
+                hint="write it as ghcr.io or host:5000; the credential is for nothing else",
+            )
         if host in found:
             raise UsageError(f"{names[0]} names {host}, for which another variable has a credential")
         found[host] = Credential(username=username, password=Secret(password))

@@ -8,13 +8,16 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gopherwhale.errors import AuthenticationError, GopherwhaleError, RegistryError
 from gopherwhale.oci.tokens import Tokens
 from gopherwhale.oci.transport import Answer, Body, Transport
 from gopherwhale.oci.urls import REDIRECTS, joined, netloc, origin, shown
 from gopherwhale.references import Reference
+
+if TYPE_CHECKING:
+    from gopherwhale.oci.credentials import Credential
 
 _NO_NAME: Final = b"NAME_UNKNOWN"
 _NO_MANIFEST: Final = b"MANIFEST_UNKNOWN"
@@ -49,6 +52,7 @@ class Session:
     environment: Mapping[str, str]
     _tokens: Tokens = field(init=False)
     _written: set[str] = field(default_factory=set)
+    _known: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Make the cache of tokens; nothing is asked of anybody yet."""
@@ -156,11 +160,12 @@ class Session:
         if answer.status != UNAUTHORIZED or not scope or not own:
             return answer
         answer.close()
-        return send({**headers, "Authorization": self._authorize(answer, method, target, scope, kept)})
+        signed = send({**headers, "Authorization": self._authorize(answer, method, target, scope, kept)})
+        signed.known = target.registry in self._known
+        return signed
 
     def _authorize(self, answer: Answer, method: str, target: Reference, scope: str, refused: str) -> str:
         # A registry that lets everybody in need not wait for what answers it.
-        from gopherwhale.oci import credentials  # noqa: PLC0415
         from gopherwhale.oci.challenges import parse_challenge  # noqa: PLC0415
 
         challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
@@ -168,8 +173,16 @@ class Session:
             raise AuthenticationError(f"{target.registry} refuses us and does not say what it wants")
         if method not in _READS:
             scope = _widened(scope, challenge.scope)
-        find = partial(credentials.find, target.registry, self.environment)
+        find = partial(self._credential, target.registry)
         return self._tokens.answer(challenge, self.base(target), scope, find, refused)
+
+    def _credential(self, registry: str) -> Credential | None:
+        from gopherwhale.oci import credentials  # noqa: PLC0415 -- see above
+
+        found = credentials.find(registry, self.environment)
+        if found:
+            self._known.add(registry)
+        return found
 
 
 def _widened(scope: str, wanted: str) -> str:
@@ -204,7 +217,7 @@ def failure(answer: Answer, target: Reference, body: bytes, digest: str = "") ->
     if answer.status in (UNAUTHORIZED, FORBIDDEN):
         login = f"docker login {target.registry}"
         refused = f"{target.registry} refuses access to {target.repository} (status {answer.status})"
-        if answer.status == UNAUTHORIZED:
+        if answer.status == UNAUTHORIZED and not answer.known:
             return AuthenticationError(refused, hint=f"run: {login}")
         # What an account lacks, the registry alone knows.
         return AuthenticationError(

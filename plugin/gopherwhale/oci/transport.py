@@ -48,13 +48,14 @@ class ConnectionLost(RegistryError):  # noqa: N818 -- a state that callers recov
 
 @dataclass(kw_only=True)
 class Answer:
-    """A registry's answer, its body not read yet; `attempts` were needed for it."""
+    """A registry's answer, its body not read yet, after so many attempts; who was logged in is `known`."""
 
     status: int
     url: str
     headers: Mapping[str, str]
     raw: urllib3.BaseHTTPResponse
     attempts: int = 1
+    known: bool = False
 
     def read(self, bound: int) -> bytes:
         """Read the whole body.

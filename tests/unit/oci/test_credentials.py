@@ -184,6 +184,14 @@ def test_half_a_credential_is_refused(missing: str, suffix: str) -> None:
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("registry", ["https://ghcr.io", "ghcr.io/acme", "acme", "a.b:port", "u@ghcr.io"])
+def test_a_credential_for_what_is_no_registry_is_refused(registry: str) -> None:
+    """It would be for nobody, and the push would say that there is none."""
+    with pytest.raises(UsageError, match="not the host of a registry") as caught:
+        find("ghcr.io", triples({"": (registry, "u", "canary")}))
+    assert "canary" not in str(caught.value)
+
+
 def test_two_credentials_for_one_registry_are_refused() -> None:
     """Which of the two was meant nobody can tell."""
     both = triples({"": ("docker.io", "u", "p"), "_HUB": (HUB_URL, "v", "q")})

@@ -7,10 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gopherwhale.errors import RegistryError
+from gopherwhale.errors import AuthenticationError, RegistryError
+from gopherwhale.oci.documents import OCI_INDEX
+from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.oci.session import _widened
+from gopherwhale.oci.transport import Transport
 from gopherwhale.oci.urls import joined, origin
+from gopherwhale.references import Reference
 from tests.fuzz.registry_answers import read_error
+from tests.servers.recording import Asked, Reply, recording
 
 TEXTS = st.one_of(st.binary(max_size=300), st.text(max_size=80).map(str.encode))
 JSON = st.recursive(
@@ -60,6 +65,31 @@ def test_a_refusal_says_what_the_registry_says_of_it(status: int, told: str) -> 
     body = {"errors": [{"code": "DENIED", "message": "no write_package", "detail": ""}]}
     assert told in read_error(json.dumps(body).encode(), status)
     assert "canary" not in read_error(b"you sent Basic canary==, Bearer canary", status)
+
+
+@pytest.mark.parametrize("logged_in", [True, False])
+def test_who_is_logged_in_is_not_told_to_log_in(*, logged_in: bool) -> None:
+    """Docker Hub says 401 to an account that may not push, as it does to nobody."""
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path.startswith("/token"):
+            return Reply(body=b'{"token": "t"}')
+        challenge = f'Bearer realm="{server.url}/token",error="insufficient_scope"'
+        return Reply(status=401, headers=(("WWW-Authenticate", challenge),), body=b"access is denied")
+
+    with recording(answer) as server:
+        names = ("REGISTRY", "USERNAME", "PASSWORD")
+        pair = dict(zip(names, (server.address, "gopher", "canary"), strict=True)) if logged_in else {}
+        environment = {f"GOPHERWHALE_{name}": value for name, value in pair.items()}
+        target = Reference(registry=server.address, repository="acme/hello", tag="v1")
+        with (
+            RegistryClient(Transport(environment={}), environment) as client,
+            pytest.raises(AuthenticationError) as caught,
+        ):
+            client.put_manifest(target, b"{}", OCI_INDEX)
+    assert ("access is denied" in caught.value.problem) is logged_in
+    assert ("this account may not" in caught.value.hint) is logged_in
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
