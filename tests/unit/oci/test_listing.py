@@ -92,7 +92,7 @@ def paged(all_of: list[str], size: int, form: str = "<{}>; rel=next") -> Callabl
     ],
 )
 def test_tags_are_read_over_all_pages(server: Recording, client: RegistryClient, form: str) -> None:
-    """Absolute and relative links, Artifactory's and Nexus's too, lead to the next page until there is none."""
+    """Absolute, relative, Artifactory's and Nexus's links lead to the next page, until there is none."""
     names = [f"v{number}" for number in range(25)]
     server.answer = paged(names, 10, form)
     assert list_tags(client.session, at(server)) == names
