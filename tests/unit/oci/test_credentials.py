@@ -77,10 +77,11 @@ def test_a_helper_is_asked_by_its_standard_input(tmp_path: Path, name: str) -> N
     assert (tmp_path / "asked").read_text() == "['get']r.example\n"
 
 
-def test_docker_hub_is_asked_for_by_its_old_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("document", [{"credsStore": "safe"}, {"credHelpers": {HUB_URL: "safe"}}])
+def test_docker_hub_is_asked_for_by_its_old_name(tmp_path: Path, document: object) -> None:
     """Docker stores its own hub's log-in under an address of the first API."""
     helper(tmp_path, "safe", 'print(json.dumps({"Username": "<token>", "Secret": "idt"}))\n')
-    assert shown("docker.io", configured(tmp_path, {"credsStore": "safe"})) == ("", "idt", "idt")
+    assert shown("docker.io", configured(tmp_path, document)) == ("", "idt", "idt")
     assert HUB_URL in (tmp_path / "asked").read_text()
 
 
