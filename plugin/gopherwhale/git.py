@@ -28,6 +28,7 @@ _HEAD: Final = "/HEAD"
 _REMOTES: Final = ("remote", "--verbose")
 # It answers `commit ID` and a line with the date.
 _LAST_COMMIT: Final = ("rev-list", "--max-count=1", "--format=%ct", "HEAD")
+_SHALLOW: Final = ("rev-parse", "--is-shallow-repository")
 # The second id is that of the commit which an annotated tag is about.
 _ALL_REFERENCES: Final = (
     *("for-each-ref", "--format=%(refname) %(symref) %(objectname) %(*objectname)"),
@@ -47,6 +48,7 @@ class Revision:
         default_branch: The repository's default branch, or empty.
         tags: The tags that point at the commit.
         known_tags: Every tag of this clone, for the question whether a release is the newest.
+        alone: Whether the clone is shallow and has no tags but the commit's own, as many a CI makes it.
         source_date: The commit's date, seconds since 1970.
         source: The remote's address as a browser opens it, without credentials, or empty.
     """
@@ -57,6 +59,7 @@ class Revision:
     default_branch: str
     tags: tuple[str, ...]
     known_tags: tuple[str, ...]
+    alone: bool = False
     source_date: int
     source: str
 
@@ -104,13 +107,16 @@ def read(
         return None
     _, head, date = last.result().split()
     tags = [(name.removeprefix(_TAGS), ids) for name, _, *ids in listed.result() if name.startswith(_TAGS)]
+    here = tuple(sorted(name for name, ids in tags if head in ids))
+    alone = 0 < len(here) == len(tags) and _git(root, *_SHALLOW, optional=True).strip() == "true"
     return Revision(
         commit=head,
         dirty=tuple(line[3:] for line in status.result().splitlines()[:5]),
         branch=branch.result().strip() or _branch_in_ci(environment),
         default_branch=_default_branch(listed.result()),
-        tags=tuple(sorted(name for name, ids in tags if head in ids)),
+        tags=here,
         known_tags=tuple(name for name, _ in tags),
+        alone=alone,
         source_date=int(date),
         source=browsable(_address(remote.result())),
     )

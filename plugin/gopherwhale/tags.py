@@ -84,6 +84,12 @@ def no_version(revision: Revision) -> str:
     return next((tag for tag in revision.tags if _ALMOST_A_VERSION.fullmatch(tag)), "")
 
 
+def perhaps_outdated(revision: Revision) -> str:
+    """The commit's release, where no other is known because a clone has no other tags; else empty."""
+    releases = [version for version in map(_parse_version, revision.tags) if version and version.is_release]
+    return max(releases).text if revision.alone and releases else ""
+
+
 def slug(branch: str) -> str:
     """A branch's name as a legal tag that can be mistaken for no other kind of tag."""
     text = re.sub(r"[^a-z0-9._-]+", "-", branch.lower()).strip(".-")[:_MAX_TAG] or "branch"

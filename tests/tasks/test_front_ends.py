@@ -489,3 +489,19 @@ def test_a_git_tag_that_is_nearly_a_version_is_told_of(
     git(repository, "tag", "v1.2")
     assert call("docker.plan", "--engine", "go") == 0
     assert "the git tag v1.2 gives no tag: a version is written as v1.2.3\n" in capsys.readouterr().err
+
+
+def test_a_release_that_no_other_release_can_be_seen_beside_is_told_of(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a CI fetches for a tag is that tag alone: `latest` of a patch to old code would move back."""
+    commit(write(repository, {"main.go": MAIN}))
+    git(repository, "tag", "v1.0.1")
+    head = (repository / ".git" / "refs" / "heads" / "main").read_bytes()
+    (repository / ".git" / "shallow").write_bytes(head)
+    assert call("docker.plan", "--engine", "go") == 0
+    assert "has no other tags: 1.0.1 counts as the newest release" in capsys.readouterr().err
+    git(repository, "tag", "v0.9.0", "HEAD")
+    (repository / ".git" / "shallow").unlink()
+    assert call("docker.plan", "--engine", "go") == 0
+    assert "counts as" not in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gopherwhale import git
+from gopherwhale import git, tags
 from gopherwhale.errors import MissingToolError, UsageError
 
 DATE = "2024-02-03T04:05:06Z"
@@ -126,6 +126,23 @@ def test_a_shallow_clone_works(repository: Path, tmp_path: Path) -> None:
     found = read(tmp_path / "shallow")
     assert found.commit == read(repository).commit
     assert found.default_branch == "main"
+
+
+def test_a_shallow_clone_that_hides_other_releases_is_known_as_such(repository: Path, tmp_path: Path) -> None:
+    """What a CI fetches for a tag is that tag alone: whether it is the newest nobody can see there."""
+    run(repository, "tag", "v1.0.0")
+    run(repository, "commit", "-q", "--allow-empty", "-m", "second")
+    run(repository, "tag", "v0.9.1")
+    clone = ("clone", "-q", "--branch", "v0.9.1", "-c", "advice.detachedHead=false")
+    run(tmp_path, *clone, "--depth", "1", repository.as_uri(), "shallow")
+    run(tmp_path, *clone, repository.as_uri(), "whole")
+    found = read(tmp_path / "shallow")
+    assert (found.tags, found.alone) == (("v0.9.1",), True)
+    assert tags.perhaps_outdated(found) == "0.9.1"
+    run(tmp_path / "shallow", "fetch", "-q", "--tags")
+    for place in ("shallow", "whole"):
+        found = read(tmp_path / place)
+        assert (found.tags, found.alone, tags.perhaps_outdated(found)) == (("v0.9.1",), False, "")
 
 
 def test_no_repository_and_no_commit_are_no_revision(tmp_path: Path) -> None:

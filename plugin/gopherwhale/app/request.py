@@ -117,5 +117,10 @@ def resolve(
         revision = replace(revision, dirty=("what was built elsewhere",) if built_dirty else ())
     if revision and (tag := tags.no_version(revision)):
         request.console.say(f"the git tag {printable(tag)} gives no tag: a version is written as v1.2.3")
+    if revision and (version := tags.perhaps_outdated(revision)):
+        request.console.say(
+            f"this clone is shallow and has no other tags: {version} counts as the newest release;"
+            " fetch them all (git fetch --tags; fetch-depth: 0) if it may not be"
+        )
     date = plan.source_date_of(revision, request.environment, time.time)
     return resolved, plan.make(resolved, revision, source_date=date, only=request.images)
