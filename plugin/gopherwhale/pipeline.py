@@ -94,7 +94,7 @@ def cross_build(image: ImagePlan, engine: Engine, say: Say, meanwhile: Meanwhile
         meanwhile: What to do while compilers are at work, as importing what the steps after this one need.
 
     Returns:
-        What was built; the layout at `image.layout` now holds it, checked from end to end.
+        What was built; the layout at `image.layout` now holds it.
 
     Raises:
         GopherwhaleError: As the engine's; the layout then stands as it was.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from typing import IO, Final, Self
 from gopherwhale.errors import LayoutError
 from gopherwhale.files import PARTIAL, replacing
 from gopherwhale.oci.documents import MAX_DOCUMENT, Descriptor, digest_of
-from gopherwhale.oci.layout import blob_path
+from gopherwhale.oci.layout import blob_path, holds
 from gopherwhale.oci.parsing import own_type
 from gopherwhale.oci.source import ImageSource, check_blob, copy_blob
 
@@ -128,8 +127,4 @@ class _WhileOpen:
 
 def _is_sound(path: Path, descriptor: Descriptor) -> bool:
     """Whether a kept blob is there and still what its name says."""
-    if not path.is_file() or path.stat().st_size != descriptor.size:
-        return False
-    algorithm, _, expected = descriptor.digest.partition(":")
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, algorithm).hexdigest() == expected
+    return path.is_file() and path.stat().st_size == descriptor.size and holds(path, descriptor.digest)

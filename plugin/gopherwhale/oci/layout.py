@@ -106,6 +106,13 @@ def blob_path(layout: Path, digest: str) -> Path:
     return layout / "blobs" / algorithm / encoded
 
 
+def holds(path: Path, digest: str) -> bool:
+    """Whether a file's bytes are those of a digest."""
+    algorithm, _, expected = digest.partition(":")
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest() == expected
+
+
 def walk(
     source: ImageSource, root: Descriptor | None = None
 ) -> Iterator[tuple[Descriptor, Index | Manifest]]:

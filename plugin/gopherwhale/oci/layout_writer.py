@@ -8,7 +8,6 @@ interrupted run's leftovers go with the next.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -21,8 +20,11 @@ from gopherwhale import locks
 from gopherwhale.errors import LayoutError, UsageError, system_refusal
 from gopherwhale.files import PARTIAL, settle, write_atomically
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, digest_of, encode
-from gopherwhale.oci.layout import VERSION, Layout, blob_path, digests_of
+from gopherwhale.oci.layout import VERSION, Layout, blob_path, digests_of, holds
 
+# The time that a blob has whose bytes were checked; who changes them later changes it, and they are checked
+# again: hashing all that did not change would take as long as compiling nothing does.
+_CHECKED: Final = 10**18
 _OWN_NAME: Final = re.compile(rf"[a-f0-9]{{64,128}}|{re.escape(PARTIAL)}.*")
 
 
@@ -34,9 +36,15 @@ class LayoutWriter:
         self.path = path
 
     def has(self, digest: str, size: int) -> bool:
-        """Whether the layout holds a blob of that digest and size already."""
+        """Whether the layout holds the blob of that digest and size already; a damaged one does not count."""
         path = blob_path(self.path, digest)
-        return path.is_file() and path.stat().st_size == size
+        if not path.is_file() or path.stat().st_size != size:
+            return False
+        if path.stat().st_mtime_ns != _CHECKED:
+            if not holds(path, digest):
+                return False
+            _mark(path)
+        return True
 
     def put(self, data: bytes, media_type: str) -> Descriptor:
         """Write a document and describe it."""
@@ -67,6 +75,7 @@ class LayoutWriter:
         target = blob_path(self.path, digest)
         target.parent.mkdir(exist_ok=True)
         settle(stream, target)
+        _mark(target)
 
     def adopt(self, file: Path, digest: str) -> None:
         """Move a finished blob into the layout, its bytes checked against its digest on the way.
@@ -74,16 +83,14 @@ class LayoutWriter:
         Raises:
             LayoutError: The file does not hold what its name says.
         """
-        algorithm, _, expected = digest.partition(":")
-        with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, algorithm).hexdigest()
-        if found != expected:
+        if not holds(file, digest):
             raise LayoutError(
                 f"the engine left a blob that is not {digest}", hint="build again; is the disk sound?"
             )
         target = blob_path(self.path, digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         file.replace(target)
+        _mark(target)
 
     def commit(self, root: Descriptor, annotations: Mapping[str, str] | None = None) -> None:
         """Make `root` the layout's image, in one rename, then sweep what it does not refer to.
@@ -115,6 +122,12 @@ class LayoutWriter:
                 blob.unlink()
         for leftover in self.path.glob(f"{PARTIAL}*"):
             leftover.unlink()
+
+
+def _mark(blob: Path) -> None:
+    # Another user's is checked each time; of a link, as some tools make blobs, the time is its own.
+    with contextlib.suppress(PermissionError):
+        os.utime(blob, ns=(_CHECKED, _CHECKED), follow_symlinks=False)
 
 
 @contextlib.contextmanager

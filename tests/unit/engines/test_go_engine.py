@@ -150,6 +150,25 @@ def test_the_same_commit_gives_the_same_index_and_writes_no_layer_again(bench: B
     assert [(work.cached, work.built) for work in second.work] == [(2, 0), (2, 0)]
 
 
+def test_what_was_damaged_in_a_layout_is_written_anew(bench: Bench) -> None:
+    """Blobs whose bytes somebody changed are not taken for what they are called: a build mends them."""
+    first = bench.build()
+    before = bench.files()
+    for blob in (bench.root / "dist" / "hello" / "blobs" / "sha256").iterdir():
+        blob.write_bytes(b"x" * blob.stat().st_size)
+    second = bench.build()
+    assert (second.root, bench.files()) == (first.root, before)
+    assert [work.cached for work in second.work] == [0, 0]
+
+
+def test_a_layout_that_was_copied_is_taken_as_it_is(bench: Bench) -> None:
+    """Times of its files that are not ours make no layer anew."""
+    bench.build()
+    for blob in (bench.root / "dist" / "hello" / "blobs" / "sha256").iterdir():
+        os.utime(blob)
+    assert [work.built for work in bench.build().work] == [0, 0]
+
+
 def test_a_later_commit_of_the_same_content_keeps_its_layers(bench: Bench) -> None:
     """The date of the commit is in config and labels, never in a layer."""
     first = bench.build()
