@@ -71,8 +71,10 @@ class _Steady(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
         left = self._silence + self._got / _LEAST - self._waited
         started = time.monotonic()
-        # Zero would be no time, but a socket that does not block.
-        self._socket.settimeout(min(self._silence, max(left, 0.001)))
+        # Each is a system call, which an answer that flows does without.
+        if self._waited > self._silence / 8:
+            # Zero would be no time, but a socket that does not block.
+            self._socket.settimeout(min(self._silence, max(left, 0.001)))
         try:
             size = self._raw.readinto(buffer)
         except TimeoutError:
