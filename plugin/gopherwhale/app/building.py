@@ -80,7 +80,8 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
     for image, built in done:
         receipts.write_built(image, made, built.root.digest)
     if archive or docker_archive:
-        _write_archives(made.images[0], request, archive, docker_archive)
+        image, built = done[0]
+        _write_archives(image, pipeline.layout_of(image, built), request, archive, docker_archive)
 
     def text() -> str:
         return "\n".join(results.built_table(image, built, request.console) for image, built in done)
@@ -143,11 +144,12 @@ def _refuse_unwritable(file: Path) -> None:
         raise UsageError(f"cannot write {file}: it is no file in a folder that is there")
 
 
-def _write_archives(image: ImagePlan, request: Request, archive: str, docker_archive: str) -> None:
+def _write_archives(
+    image: ImagePlan, layout: Layout, request: Request, archive: str, docker_archive: str
+) -> None:
     # Python's tarfile costs 20 ms to import, and most builds write no archive.
     from gopherwhale.oci.archive import write_archive  # noqa: PLC0415
 
-    layout = Layout(image.layout)
     if archive:
         write_archive(layout, request.start / archive)
     if docker_archive:
