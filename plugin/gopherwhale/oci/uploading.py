@@ -165,7 +165,8 @@ class Upload:
             )
             text = answer.read(MAX_ERROR)
             if answer.status == _TOO_LARGE and chunk > _LEAST_CHUNK:
-                self._chunk = chunk // 2
+                # From 16 MiB to the 1 MiB that nginx takes by default, within our attempts.
+                self._chunk = max(_LEAST_CHUNK, chunk // 4)
             if answer.status in {*RETRIED, NOT_FOUND, _TOO_LARGE, _RANGE_NOT_SATISFIABLE}:
                 raise _StartAgainError(self._problem(answer, text), answer)
             expect(answer, {ACCEPTED, CREATED, NO_CONTENT}, self.target, text, self.descriptor.digest)

@@ -270,6 +270,22 @@ def test_an_upload_without_a_location_is_an_error(
         client.put_blob(target, BLOB, opener)
 
 
+def test_a_server_in_front_that_takes_a_mebibyte_gets_no_more_at_once(
+    client: RegistryClient, target: Reference, memory: MemoryRegistry, proxy: Proxy
+) -> None:
+    """The default of nginx, a sixteenth of our first chunk, is found before the attempts are used up."""
+    proxy.script = lambda request: (
+        Fault(reply=Reply(413)) if request.size > len(DATA) // 64 and request.kind != "POST upload" else None
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uploading, "CHUNK", len(DATA) // 4)
+        patch.setattr(uploading, "_LEAST_CHUNK", len(DATA) // 64)
+        client.put_blob(target, BLOB, opener)
+    assert stored(memory)
+    assert max(request.size for request in proxy.seen if request.method == "PATCH") == len(DATA) // 4
+    assert len(proxy.kinds("PATCH upload")) == 64 + 2
+
+
 @pytest.mark.parametrize("least", ["\N{SUPERSCRIPT THREE}", "9" * 5000, "-1", "many", ""])
 def test_a_least_length_that_is_no_length_counts_for_nothing(
     client: RegistryClient, target: Reference, memory: MemoryRegistry, proxy: Proxy, least: str
@@ -288,7 +304,7 @@ def test_a_least_length_that_is_no_length_counts_for_nothing(
 def test_a_chunk_is_as_large_as_the_registry_wants(
     client: RegistryClient, target: Reference, memory: MemoryRegistry, proxy: Proxy
 ) -> None:
-    """OCI-Chunk-Min-Length raises our chunks, and 413 halves them."""
+    """OCI-Chunk-Min-Length raises our chunks, and 413 makes quarters of them."""
     refused = [413, 413]
 
     def script(request: Request) -> Fault | None:
@@ -306,6 +322,6 @@ def test_a_chunk_is_as_large_as_the_registry_wants(
         client.put_blob(target, BLOB, opener)
     assert stored(memory)
     assert [request.size for request in proxy.seen if request.method == "PATCH"] == [
-        *(900_000, 450_000),
-        *(450_000, len(DATA) - 900_000),
+        *(900_000, *[225_000] * 4),
+        len(DATA) - 900_000,
     ]
