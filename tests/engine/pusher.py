@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gopherwhale.access import Access
 from gopherwhale.oci.layout import Layout
-from gopherwhale.oci.push import Choices, PushResult, push
+from gopherwhale.oci.push import Choices, PushResult, bring
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.references import Reference
 
@@ -23,7 +23,7 @@ def pushing(address: str, repository: str, layout: Path, tags: Sequence[str], jo
     """One push of a layout."""
     target = Reference(registry=address, repository=repository)
     with RegistryClient.from_environment({}, Access()) as client:
-        return push(Layout(layout), target, tags, client=client, choices=Choices(jobs=jobs))
+        return bring(Layout(layout), target, tags, client=client, choices=Choices(jobs=jobs)).tag()
 
 
 def _serve() -> None:

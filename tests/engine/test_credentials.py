@@ -15,7 +15,7 @@ from gopherwhale.errors import AuthenticationError, GopherwhaleError, RegistryEr
 from gopherwhale.oci.documents import OCI_LAYER, Descriptor, digest_of
 from gopherwhale.oci.layout import Layout
 from gopherwhale.oci.listing import list_tags
-from gopherwhale.oci.push import PushResult, push
+from gopherwhale.oci.push import PushResult, bring
 from gopherwhale.oci.referrers import add_referrer, list_referrers
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.oci.transport import Transport
@@ -59,7 +59,7 @@ def send(
 ) -> PushResult:
     target = Reference(registry=address, repository=name)
     with client:
-        return push(layout, target, [tag], client=client, **options)  # type: ignore[arg-type]
+        return bring(layout, target, [tag], client=client, **options).tag()  # type: ignore[arg-type]
 
 
 def test_a_push_asks_for_one_token(guarded: Guarded, layout: Layout, tmp_path: Path, skopeo: Command) -> None:
@@ -124,7 +124,7 @@ def test_tokens_that_expire_in_mid_push_are_refreshed(
             client.will_write(target)
             assert client.head_manifest(target.with_tag("1")) == ""
             time.sleep(2.1)
-            done = push(layout, target, ["1"], client=client, say=slowly)
+            done = bring(layout, target, ["1"], client=client, say=slowly).tag()
     finally:
         service.life, service.says = 300.0, None
     assert done.digest == layout.root.digest
@@ -270,7 +270,7 @@ def test_referrers_and_tags_of_a_registry_without_the_api(
     target = Reference(registry=registry.address, repository="acme/hello")
     with client_of() as client:
         for tag in ("1", "2", "3"):
-            push(layout, target, [tag], client=client)
+            bring(layout, target, [tag], client=client).tag()
         entry = layout.root
         add_referrer(client, target, layout.root.digest, entry)
         add_referrer(client, target, layout.root.digest, entry)

@@ -20,7 +20,7 @@ from gopherwhale.access import Access
 from gopherwhale.errors import GopherwhaleError, RegistryError
 from gopherwhale.oci import uploading
 from gopherwhale.oci.layout import Layout, walk
-from gopherwhale.oci.push import Choices, PushResult, bring, push, tag_all
+from gopherwhale.oci.push import Choices, PushResult, bring, tag_all
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
 from gopherwhale.oci.source import check_blob
 from gopherwhale.oci.transport import Transport
@@ -39,7 +39,7 @@ def pushed(address: str, repository: str, layout: Layout, *tags: str, jobs: int 
     transport = Transport(environment={}, jitter=lambda: 0.02)
     with RegistryClient(transport, {}) as client:
         target = Reference(registry=address, repository=repository)
-        return push(layout, target, tags, client=client, choices=Choices(jobs=jobs))
+        return bring(layout, target, tags, client=client, choices=Choices(jobs=jobs)).tag()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from gopherwhale.access import Access
 from gopherwhale.errors import ExitCode
 from gopherwhale.oci.layout import Layout
-from gopherwhale.oci.push import push
+from gopherwhale.oci.push import bring
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.references import Reference
 from tests.engine.conftest import Command, Registry, Testbed
@@ -78,7 +78,7 @@ def signed(
     layout = image(tmp_path / "layout", "signed", 10_000)
     name = place.partition("/")[2]
     with RegistryClient.from_environment({}, Access()) as client:
-        push(layout, Reference(registry=address, repository=name), ["1"], client=client)
+        bring(layout, Reference(registry=address, repository=name), ["1"], client=client).tag()
     index = layout.root.digest
     manifest = json.loads(ask(address, f"{name}/manifests/1")[1])["manifests"][1]["digest"]
     attach(oras, tmp_path, f"{place}@{index}", SIGNATURE)

@@ -113,10 +113,8 @@ def holds(path: Path, digest: str) -> bool:
         return hashlib.file_digest(stream, algorithm).hexdigest() == expected
 
 
-def walk(
-    source: ImageSource, root: Descriptor | None = None
-) -> Iterator[tuple[Descriptor, Index | Manifest]]:
-    """Go through every index and manifest below a root, children before their parents.
+def walk(source: ImageSource) -> Iterator[tuple[Descriptor, Index | Manifest]]:
+    """Go through every index and manifest of an image, children before their parents.
 
     Attestations are included: they are pushed with the image that they speak of.
 
@@ -124,7 +122,7 @@ def walk(
         LayoutError: A document is damaged, nests deeper than four indexes, or there are over 1024 manifests.
     """
     seen: dict[str, None] = {}
-    yield from _walk(source, root or source.root, seen, 0)
+    yield from _walk(source, source.root, seen, 0)
 
 
 def _walk(

@@ -26,7 +26,6 @@ __all__ = [
     "TagRules",
     "bring",
     "check_tags",
-    "push",
     "tag_all",
 ]
 
@@ -73,34 +72,6 @@ class PushResult:
     tags: tuple[PushedTag, ...]
 
 
-def push(
-    source: ImageSource,
-    target: Reference,
-    tags: Sequence[str],
-    *,
-    client: RegistryClient,
-    say: Say = lambda _line: None,
-    choices: Choices | None = None,
-) -> PushResult:
-    """Push an image; a tag moves only when all that it points at is in place, in every repository.
-
-    Args:
-        source: Where the image is.
-        target: The repository.
-        tags: The tags to move, at the end.
-        client: The registry client.
-        say: Takes lines of progress.
-        choices: Further repositories, bounds and rules.
-
-    Raises:
-        LayoutError: The source does not hold what its descriptors say.
-        UsageError: A tag may not be moved.
-        RegistryError: A registry failed; no tag has moved, or the message says which.
-        AuthenticationError: A registry refuses us.
-    """
-    return bring(source, target, tags, client=client, say=say, choices=choices).tag()
-
-
 def bring(
     source: ImageSource,
     target: Reference,
@@ -110,7 +81,22 @@ def bring(
     say: Say = lambda _line: None,
     choices: Choices | None = None,
 ) -> Brought:
-    """Bring an image to its repositories, all but its tags; arguments and errors as of `push`."""
+    """Bring an image to its repositories, all but its tags, which `Brought.tag` moves at the end.
+
+    Args:
+        source: Where the image is.
+        target: The repository.
+        tags: The tags that will be moved.
+        client: The registry client.
+        say: Takes lines of progress.
+        choices: Further repositories, bounds and rules.
+
+    Raises:
+        LayoutError: The source does not hold what its descriptors say.
+        UsageError: A tag may not be moved.
+        RegistryError: A registry failed; no tag has moved.
+        AuthenticationError: A registry refuses us.
+    """
     started = time.monotonic()
     choices = choices or Choices()
     content = read_content(source)

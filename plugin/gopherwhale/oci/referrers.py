@@ -7,7 +7,6 @@ index under a tag made of the digest, which each client brings up to date itself
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from gopherwhale.errors import LayoutError, RegistryError
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, Index, encode
@@ -30,38 +29,30 @@ def fallback_tag(digest: str) -> str:
     return f"{algorithm[:32]}-{encoded[:64]}"
 
 
-def from_api(
-    session: Session, target: Reference, digest: str, artifact_type: str = ""
-) -> list[Descriptor] | None:
+def from_api(session: Session, target: Reference, digest: str) -> list[Descriptor] | None:
     """What the referrers API lists for a digest; None where the registry has no such API.
 
     Raises:
         RegistryError: The registry fails, or lists what is no index or over `MAX_ENTRIES`.
     """
-    query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
 
     def entries(body: bytes) -> dict[str, Descriptor]:
         return {entry.digest: entry for entry in parse_referrers(body, target).manifests}
 
-    path = f"referrers/{digest}{query}"
+    path = f"referrers/{digest}"
     found = gathered(session, target, path, entries, what="referrers", absent=_NO_API, digest=digest)
     return None if found is None else list(found.values())
 
 
-def list_referrers(
-    client: RegistryClient, target: Reference, digest: str, artifact_type: str = ""
-) -> list[Descriptor]:
-    """The descriptors of what refers to a digest, of one artifact type or of all.
+def list_referrers(client: RegistryClient, target: Reference, digest: str) -> list[Descriptor]:
+    """The descriptors of what refers to a digest.
 
     Raises:
         RegistryError: The registry fails.
         AuthenticationError: It refuses us.
     """
-    found = from_api(client.session, target, digest, artifact_type)
-    if found is None:
-        found = list(_kept(client, target.with_tag(fallback_tag(digest)))[1])
-    # A registry may leave the choice to us (OCI-Filters-Applied).
-    return [entry for entry in found if artifact_type in ("", entry.artifact_type)]
+    found = from_api(client.session, target, digest)
+    return list(_kept(client, target.with_tag(fallback_tag(digest)))[1]) if found is None else found
 
 
 def add_referrer(client: RegistryClient, target: Reference, digest: str, entry: Descriptor) -> None:

@@ -80,16 +80,14 @@ class TarSource:
         check_blob(self, descriptor)
 
 
-def open_archive(path: Path, select: str = "") -> TarSource:
+def open_archive(path: Path) -> TarSource:
     """Open an archive of either kind, told by what is in it.
 
     Raises:
-        LayoutError: It is neither, is damaged, or does not hold exactly the one image that is asked for.
+        LayoutError: It is neither, is damaged, or does not hold exactly one image.
     """
     file = TarFile(path)
-    if _MANIFEST in file:
-        return _open_docker(file, select, f"docker-archive:{path}")
-    return _open_oci(file, select)
+    return _open_docker(file, "", f"docker-archive:{path}") if _MANIFEST in file else _open_oci(file, "")
 
 
 def open_oci_archive(path: Path, select: str = "") -> TarSource:

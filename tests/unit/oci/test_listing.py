@@ -203,18 +203,17 @@ class Store:
         return Reply(headers=(said, ("Content-Type", OCI_INDEX)), body=self.tags[name])
 
 
-@pytest.mark.parametrize("wanted", ["", SBOM, SIGNATURE])
 @pytest.mark.parametrize("api", [True, False])
 def test_referrers_come_from_the_api_or_from_their_tag(
-    server: Recording, client: RegistryClient, wanted: str, *, api: bool
+    server: Recording, client: RegistryClient, *, api: bool
 ) -> None:
-    """Where the registry has no such API the index under the digest's tag is read; types are chosen here."""
+    """Where the registry has no such API the index under the digest's tag is read."""
     both = [entry("a", SBOM), entry("b", SIGNATURE)]
     server.answer = Store(api=both) if api else Store(tags={fallback_tag(SUBJECT): index_of(*both)})
-    found = list_referrers(client, at(server), SUBJECT, wanted)
-    assert [one.digest for one in found] == [one.digest for one in both if wanted in ("", one.artifact_type)]
-    if api and wanted:
-        assert server.seen[0].query == {"artifactType": [wanted]}
+    found = list_referrers(client, at(server), SUBJECT)
+    assert [(one.digest, one.artifact_type) for one in found] == [
+        (one.digest, one.artifact_type) for one in both
+    ]
 
 
 def test_what_nobody_refers_to_has_no_referrers(server: Recording, client: RegistryClient) -> None:

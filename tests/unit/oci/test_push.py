@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from gopherwhale.oci.archive import write_archive
 from gopherwhale.oci.documents import OCI_INDEX, Descriptor, digest_of, encode
 from gopherwhale.oci.layout import Layout, blob_path, walk
 from gopherwhale.oci.layout_writer import writing
-from gopherwhale.oci.push import Choices, TagRules, bring, push
+from gopherwhale.oci.push import Choices, PushResult, TagRules, bring
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
+from gopherwhale.oci.source import ImageSource
 from gopherwhale.oci.tar_source import open_oci_archive
 from gopherwhale.oci.transport import Transport
 from gopherwhale.references import Reference
@@ -44,6 +45,11 @@ def second() -> Iterator[tuple[MemoryRegistry, Proxy]]:
     """A second registry behind a proxy of its own."""
     with serving() as registry, proxying(registry.address) as proxy:
         yield registry, proxy
+
+
+def push(source: ImageSource, target: Reference, tags: Sequence[str], **options: Any) -> PushResult:
+    """The whole of it, as every command does it for each image."""
+    return bring(source, target, tags, **options).tag()
 
 
 def failing(kind: str, status: int = 500) -> Callable[[Request], Fault | None]:
