@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from gopherwhale.engines import bases, go_run, recipe
-from gopherwhale.engines.go_run import Run, cores, one_at_a_time
+from gopherwhale.engines.go_run import Made, Run, cores, one_at_a_time
 from gopherwhale.engines.memory import collecting_late
 from gopherwhale.engines.ports import OpenRegistry
 from gopherwhale.engines.recipe import SCRATCH, Recipe
 from gopherwhale.engines.toolchain import Toolchain, clean_environment
 from gopherwhale.engines.workplace import TEMPORARY, work_folder, working
-from gopherwhale.errors import UsageError
+from gopherwhale.errors import UsageError, system_refusal
 from gopherwhale.oci.assemble import put_index
+from gopherwhale.oci.documents import Descriptor
 from gopherwhale.oci.layer_writer import LayerCache
 from gopherwhale.oci.layout_writer import LayoutWriter
 from gopherwhale.oci.source import ImageSource
@@ -74,37 +75,47 @@ class GoEngine:
         made, toolchain = recipe.read(image), Toolchain.find(self._environment)
         _warn(image, made, say)
         try:
-            with (
-                working(image, say) as (folder, lock),
-                ThreadPoolExecutor(cores()) as packing,
-                # Closed first: what is fetched of it in the pool ends then, and a failed run waits for none.
-                bases.opened(image, folder / _KEPT, self._open_registry) as base,
-            ):
-                annotations = {**image.annotations, **bases.annotations_of(made.base, base)}
-                run = Run(
-                    image=image,
-                    recipe=made,
-                    program=toolchain.program,
-                    environment=self._go_environment(folder, len(image.platforms)),
-                    folder=folder,
-                    lock=lock,
-                    writer=writer,
-                    cache=LayerCache(folder / f"{image.layout.name}.layers.json"),
-                    packing=packing,
-                    base=base,
-                    annotations=annotations,
-                    say=one_at_a_time(say),
-                )
-                done = go_run.side_by_side(run, meanwhile)
-                attached = [one.attestation for one in done if one.attestation]
-                root = put_index(writer, [*(one.manifest for one in done), *attached], annotations)
-                run.cache.save()
+            done, root = self._put(image, made, toolchain.program, writer, say, meanwhile)
         except OSError as error:
-            raise UsageError(
-                f"cannot build {image.name}: {error.filename or image.layout}: {error.strerror or error}"
-            ) from error
+            raise UsageError(f"cannot build {image.name}: {system_refusal(error)}") from error
         work = tuple(one.work for one in done)
         return Built(root=root, engine=self.name, seconds=time.monotonic() - started, work=work)
+
+    def _put(
+        self,
+        image: ImagePlan,
+        made: Recipe,
+        program: Path,
+        writer: LayoutWriter,
+        say: Say,
+        meanwhile: Meanwhile,
+    ) -> tuple[list[Made], Descriptor]:
+        with (
+            working(image, say) as (folder, lock),
+            ThreadPoolExecutor(cores()) as packing,
+            # Closed first: what is fetched of it in the pool ends then, and a failed run waits for none.
+            bases.opened(image, folder / _KEPT, self._open_registry) as base,
+        ):
+            annotations = {**image.annotations, **bases.annotations_of(made.base, base)}
+            run = Run(
+                image=image,
+                recipe=made,
+                program=program,
+                environment=self._go_environment(folder, len(image.platforms)),
+                folder=folder,
+                lock=lock,
+                writer=writer,
+                cache=LayerCache(folder / f"{image.layout.name}.layers.json"),
+                packing=packing,
+                base=base,
+                annotations=annotations,
+                say=one_at_a_time(say),
+            )
+            done = go_run.side_by_side(run, meanwhile)
+            attached = [one.attestation for one in done if one.attestation]
+            root = put_index(writer, [*(one.manifest for one in done), *attached], annotations)
+            run.cache.save()
+        return done, root
 
     def _go_environment(self, folder: Path, platforms: int) -> dict[str, str]:
         late = collecting_late(self._environment, min(platforms, cores()))

@@ -138,12 +138,7 @@ class Base:
         ):
             raise LayoutError(f"{what}: the index says {entry.platform}, the config {config.platform}")
         document = load_json(config.raw, f"{what}: config")
-        process = document.get("config") or {}
-        for member in ("ExposedPorts", "Volumes", "Healthcheck"):
-            if not isinstance(process.get(member) or {}, dict):
-                raise LayoutError(f"{what}: config: {member} is no object")
-        if not isinstance(document.get("history") or [], list):
-            raise LayoutError(f"{what}: config: history is no list")
+        _refuse_unusable(document, what)
         return BaseImage(
             digest=entry.digest,
             config=document,
@@ -153,3 +148,13 @@ class Base:
             ),
             os_version=entry.os_version or str(document.get("os.version") or ""),
         )
+
+
+def _refuse_unusable(document: Mapping[str, Any], what: str) -> None:
+    """Of what an image inherits that `ImageConfig` does not read."""
+    process = document.get("config") or {}
+    for member in ("ExposedPorts", "Volumes", "Healthcheck"):
+        if not isinstance(process.get(member) or {}, dict):
+            raise LayoutError(f"{what}: config: {member} is no object")
+    if not isinstance(document.get("history") or [], list):
+        raise LayoutError(f"{what}: config: history is no list")
