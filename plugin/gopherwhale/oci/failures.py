@@ -1,9 +1,12 @@
-"""Why there was no answer, in words: the cause below urllib3's own exceptions, and what may help."""
+"""Why there was no answer or no good one, in words: the cause below the exceptions, and what may help."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import ssl
+from collections.abc import Mapping
 from typing import Final
 
 from gopherwhale.oci.urls import netloc
@@ -59,3 +62,24 @@ def _root(error: BaseException) -> BaseException:
             break
         error = inner
     return error
+
+
+def said(body: bytes) -> str:
+    """What a registry says of its refusal, in one line behind a colon; empty where it says nothing."""
+    try:
+        errors = json.loads(body)["errors"]
+        text = "; ".join(" ".join(filter(None, map(str, _parts(error)))) for error in errors)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        text = body[:200].decode(errors="replace")
+    # A registry, or a proxy in front of it, may say back what it was sent.
+    bare = re.sub(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+|\beyJ[\w-]+\.[\w.-]+", "***", text)
+    clean = re.sub(r"[^\x20-\x7e]+", " ", bare).strip()[:300]
+    return f": {clean}" if clean else ""
+
+
+def _parts(error: Mapping[str, object]) -> tuple[object, object, object]:
+    detail = error.get("detail") or ""
+    # What went wrong below the registry, as a full disk, stands in the detail alone, as a number of errno.
+    number = re.search(r'"Err": (\d{1,3})\b', json.dumps(detail))
+    system = os.strerror(int(number[1])) if number else ""
+    return error.get("code", ""), error.get("message", ""), system or (json.dumps(detail) if detail else "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from gopherwhale.errors import AuthenticationError, GopherwhaleError, RegistryError
+from gopherwhale.oci.failures import said
 from gopherwhale.oci.tokens import Tokens
 from gopherwhale.oci.transport import Answer, Body, Transport
 from gopherwhale.oci.urls import REDIRECTS, joined, netloc, origin, shown
@@ -221,7 +220,7 @@ def failure(answer: Answer, target: Reference, body: bytes, digest: str = "") ->
             return AuthenticationError(refused, hint=f"run: {login}")
         # What an account lacks, the registry alone knows.
         return AuthenticationError(
-            f"{refused}{_said(body)}", hint=f"it is not there, or this account may not; another's: {login}"
+            f"{refused}{said(body)}", hint=f"it is not there, or this account may not; another's: {login}"
         )
     what = f"{target.name}{'@' + digest if digest else ''}"
     tries = f" after {answer.attempts} attempts" if answer.attempts > 1 else ""
@@ -233,24 +232,4 @@ def failure(answer: Answer, target: Reference, body: bytes, digest: str = "") ->
     elif answer.status in REDIRECTS:
         hint = f"it leads to {shown(answer.headers.get('location', ''))}; name the registry by that address"
     kind = NotThereError if answer.status == NOT_FOUND else RegistryError
-    return kind(f"{what}: the registry answers {answer.status}{tries}{_said(body)}", hint=hint)
-
-
-def _said(body: bytes) -> str:
-    try:
-        errors = json.loads(body)["errors"]
-        text = "; ".join(" ".join(filter(None, map(str, _parts(error)))) for error in errors)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        text = body[:200].decode(errors="replace")
-    # A registry, or a proxy in front of it, may say back what it was sent.
-    bare = re.sub(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+|\beyJ[\w-]+\.[\w.-]+", "***", text)
-    clean = re.sub(r"[^\x20-\x7e]+", " ", bare).strip()[:300]
-    return f": {clean}" if clean else ""
-
-
-def _parts(error: Mapping[str, object]) -> tuple[object, object, object]:
-    detail = error.get("detail") or ""
-    # What went wrong below the registry, as a full disk, stands in the detail alone, as a number of errno.
-    number = re.search(r'"Err": (\d{1,3})\b', json.dumps(detail))
-    said = os.strerror(int(number[1])) if number else ""
-    return error.get("code", ""), error.get("message", ""), said or (json.dumps(detail) if detail else "")
+    return kind(f"{what}: the registry answers {answer.status}{tries}{said(body)}", hint=hint)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
 from gopherwhale.errors import AuthenticationError, RegistryError
+from gopherwhale.oci.failures import said
 from gopherwhale.oci.transport import RETRIED, Answer, Transport
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _MAX_TOKEN: Final = 64 * 1024
 _GOOD: Final = 200
+_FORBIDDEN: Final = 403
 _SERVER_ERROR: Final = 500
 # What a token that does not say lives for (token specification).
 _DEFAULT_LIFE: Final = 60.0
@@ -132,6 +134,12 @@ class Tokens:
         host = urlsplit(registry_url).netloc
         if answer.status >= _SERVER_ERROR or answer.status in RETRIED:
             raise RegistryError(f"{host}: its token service answers {answer.status}")
+        if answer.status == _FORBIDDEN:
+            # GitHub and GitLab know who asks, and say here already what the account may not.
+            raise AuthenticationError(
+                f"{host} gives no token for {scope} (status {answer.status}){said(_bare(body, credential))}",
+                hint=f"it is not there, or this account may not; another's: docker login {host}",
+            )
         if answer.status != _GOOD:
             raise AuthenticationError(
                 f"{host} gives no token for {scope} (status {answer.status})",
@@ -186,6 +194,17 @@ def read_token(body: bytes, registry_url: str) -> tuple[str, float]:
 def _basic(credential: Credential) -> str:
     pair = f"{credential.username}:{credential.password.reveal()}".encode()
     return f"Basic {base64.b64encode(pair).decode()}"
+
+
+def _bare(body: bytes, credential: Credential | None) -> bytes:
+    """What a token service says, without what it was sent."""
+    if credential is None:
+        return body
+    secrets = (credential.password.reveal(), credential.identity_token.reveal(), _basic(credential)[6:])
+    for secret in filter(None, secrets):
+        for form in (secret, json.dumps(secret)[1:-1]):
+            body = body.replace(form.encode(), b"***")
+    return body
 
 
 def _nobody(registry_url: str) -> AuthenticationError:

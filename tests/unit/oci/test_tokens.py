@@ -171,7 +171,17 @@ def test_basic_is_answered_without_a_request(service: Recording) -> None:
     ("reply", "kind", "message"),
     [
         (Reply(status=401), AuthenticationError, "gives no token for .* .status 401"),
-        (Reply(status=403), AuthenticationError, "status 403"),
+        (Reply(status=403), AuthenticationError, "status 403.\n.*this account may not"),
+        (
+            Reply(status=403, body=b'{"errors":[{"code":"DENIED","message":"a pass:word may not write"}]}'),
+            AuthenticationError,
+            r"status 403.: DENIED \*\*\* may not write",
+        ),
+        (
+            Reply(status=403, body=b"you sent " + base64.b64encode(b"gopher:a pass:word")),
+            AuthenticationError,
+            r"status 403.: you sent \*\*\*\n",
+        ),
         (Reply(status=404), AuthenticationError, "status 404"),
         (Reply(status=503), RegistryError, "its token service answers 503"),
         (Reply(status=429), RegistryError, "its token service answers 429"),
