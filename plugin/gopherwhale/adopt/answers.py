@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from gopherwhale.adopt import gomod, naming
+from gopherwhale.adopt import choosing, gomod, naming
 from gopherwhale.adopt.dockerfile import Recipe
 from gopherwhale.adopt.survey import Program, Survey
 from gopherwhale.dockerfile.stages import SCRATCH
@@ -18,24 +18,6 @@ from gopherwhale.import_paths import program_name
 _RELEASE = re.compile(r"1\.[0-9]+(?:\.[0-9]+)?")
 # What compiles to a mere stub without cgo, and what does the same in Go alone.
 _STUBS: Final[Mapping[str, str]] = {"github.com/mattn/go-sqlite3": "modernc.org/sqlite"}
-# Folders whose programs serve the repository's own development.
-_ASIDE: Final = frozenset(
-    {
-        "doc",
-        "docs",
-        "e2e",
-        "example",
-        "examples",
-        "hack",
-        "internal",
-        "misc",
-        "script",
-        "scripts",
-        "test",
-        "tests",
-    }
-    | {"tool", "tools"}
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +75,7 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
         UsageError: There is no program, or nothing tells where its image shall go.
     """
     notes: list[str] = []
-    chosen = _choose(survey, wishes.packages, notes)
+    chosen = choosing.programs(survey, recipe, wishes.packages, notes)
     path = survey.modules["."].module if "." in survey.modules else chosen[0].import_path
     # A workspace has no path of its own: it is called as its repository is.
     whole = path if "." in survey.modules else facts.source.rstrip("/") or survey.root.resolve().name
@@ -101,7 +83,7 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
     project = wishes.project or found
     image = naming.image_of(wishes.repository, facts.source, path, project, notes)
     if recipe and len(chosen) > 1:
-        chosen = _started(chosen, recipe, notes)
+        chosen = choosing.started(chosen, recipe, notes)
     registry, owner = naming.registry_of(image)
     shape = _shape(survey, recipe, chosen, project, image)
     answers: dict[str, Any] = {
@@ -131,7 +113,7 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
     if recipe and not recipe.compiles:
         answers["base"] = recipe.answer
     notes += _warnings(survey)
-    notes += _engine_notes(survey, recipe, shape["engine"], answers["ci"])
+    notes += _engine_notes(survey, recipe, chosen, shape["engine"], answers["ci"])
     return Derived(answers=answers, notes=tuple(notes))
 
 
@@ -157,16 +139,16 @@ def _shape(
         "embedded": list(survey.embedded),
         "ports": list(recipe.ports) if recipe else [],
         "dockerfile": survey.dockerfile or "Dockerfile",
-        "engine": _engine(survey, recipe),
+        "engine": _engine(survey, recipe, chosen),
         # What GitHub runs already tests it; and a workspace has no one module whose tests are all.
         "tests": "." in survey.modules and not survey.has_workflows,
     }
 
 
-def _engine(survey: Survey, recipe: Recipe | None) -> str:
+def _engine(survey: Survey, recipe: Recipe | None, chosen: list[Program]) -> str:
     if recipe and not recipe.compiles:
         return "go"
-    if recipe and not recipe.is_plain:
+    if recipe and (not recipe.is_plain or any(program.cgo for program in chosen)):
         return "buildx"
     # A Dockerfile's build sees this folder alone, and our own would fail at its first step.
     return "go" if survey.outside and recipe is None else "auto"
@@ -188,7 +170,9 @@ def _warnings(survey: Survey) -> list[str]:
     return notes
 
 
-def _engine_notes(survey: Survey, recipe: Recipe | None, engine: str, ci: object) -> list[str]:
+def _engine_notes(
+    survey: Survey, recipe: Recipe | None, chosen: list[Program], engine: str, ci: object
+) -> list[str]:
     """Why Docker alone can build it, or cannot."""
     file = survey.dockerfile
     if recipe and not recipe.compiles:
@@ -201,47 +185,12 @@ def _engine_notes(survey: Survey, recipe: Recipe | None, engine: str, ci: object
         ]
     if recipe is None or engine != "buildx":
         return []
-    notes = [f"engine = buildx: {file} ends in {recipe.base or 'nothing'}, not in scratch"]
+    cgo = [f"{program.package} needs cgo" for program in chosen if program.cgo]
+    why = cgo[0] if cgo else f"{file} ends in {recipe.base or 'nothing'}, not in scratch"
+    notes = [f"engine = buildx: {why}"]
     if ci == "gitlab":
         notes.append(f".gitlab-ci.yml builds without Docker, and so without {file}: change it")
     return notes
-
-
-def _choose(survey: Survey, packages: Sequence[str], notes: list[str]) -> list[Program]:
-    """The programs to ship: those that were named, else the top's and those below `cmd`, else the others."""
-    known = {program.package: program for program in survey.programs}
-    if packages:
-        wanted = [
-            package if package == "." else f"./{package.removeprefix('./').rstrip('/')}"
-            for package in packages
-        ]
-        for package in wanted:
-            if package not in known:
-                listed = ", ".join(known) or "none"
-                raise UsageError(f"--package {package}: no program is there", hint=f"there are: {listed}")
-        return [known[package] for package in dict.fromkeys(wanted)]
-    able = [program for program in survey.programs if not program.cgo]
-    main = [p for p in able if p.folder in (".", p.module) or p.folder.split("/")[-2:-1] == ["cmd"]]
-    main = [p for p in main if not _ASIDE & set(p.folder.split("/"))]
-    chosen = main or [p for p in able if not _ASIDE & set(p.folder.split("/"))] or able
-    if not chosen:
-        raise UsageError(
-            f"no Go program is in {survey.root}" + (" that needs no cgo" if survey.programs else ""),
-            hint="gopherwhale ships programs: a package main with a function main",
-        )
-    left = [program.package for program in survey.programs if program not in chosen]
-    if left:
-        shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")  # noqa: PLR2004
-        notes.append(f"left out: {shown} (--package names what is wanted)")
-    return chosen
-
-
-def _started(chosen: list[Program], recipe: Recipe, notes: list[str]) -> list[Program]:
-    """Of several programs, the one that the Dockerfile starts."""
-    named = [program for program in chosen if program_name(program.import_path) == recipe.program]
-    if not named and recipe.compiles:
-        notes.append("several programs and one Dockerfile: without Docker, all of them go into one image")
-    return named or chosen
 
 
 def _spec(program: Program, name: str) -> str:

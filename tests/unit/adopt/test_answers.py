@@ -3,7 +3,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -145,6 +145,13 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     [
         ({"lib.go": LIBRARY}, ORIGIN, {}, "no Go program is in"),
         ({"m.go": 'package main\nimport "C"\nfunc main() {}'}, ORIGIN, {}, "needs no cgo"),
+        ({"m.go": 'package main\nimport "C"\nfunc main() {}'}, ORIGIN, {}, "by a Dockerfile of your own"),
+        (
+            {"m.go": 'package main\nimport "C"\nfunc main() {}'},
+            ORIGIN,
+            {"packages": ["."]},
+            "--package .: it needs cgo",
+        ),
         ({"main.go": MAIN}, ORIGIN, {"packages": ["./cmd/x"]}, "no program is there"),
         ({"main.go": MAIN, "go.mod": "module example.com/x\n"}, Facts(), {}, "--repository"),
         ({"main.go": MAIN}, Facts(source="https://git.example/acme/x"), {}, "--repository"),
@@ -217,6 +224,40 @@ def test_a_dockerfile_that_is_there(tmp_path: Path, base: str, engine: str) -> N
     assert (found["go_version"], found["builder"]) == ("1.29", "debian")
     assert (shape["ports"], shape["engine"], shape["images"]) == (["9000", "53/udp"], engine, [])
     assert shape["packages"] == ["./cmd/serve=/hello"]
+
+
+CGO: Final = 'package main\n\nimport "C"\n\nfunc main() {}\n'
+
+
+@pytest.mark.parametrize("base", ["scratch", "debian:12"])
+@pytest.mark.parametrize("packages", [[], ["cmd/serve"]])
+def test_a_program_with_cgo_is_left_to_the_dockerfile_that_compiles_it(
+    tmp_path: Path, base: str, packages: list[str]
+) -> None:
+    """No engine of ours compiles with cgo, and the user's Dockerfile may: it is taken as it is."""
+    recipe = dockerfile.read(DOCKERFILE.format(base=base))
+    tree = {"go.mod": MOD, "cmd/serve/main.go": CGO, "cmd/other/main.go": MAIN, "Dockerfile": "x"}
+    found = derive(look(write(tmp_path, tree)), ORIGIN, recipe, "1.27.3", Wishes(packages=packages))
+    shape = found.answers["_shape"]
+    assert (shape["engine"], [text.partition("=")[0] for text in shape["packages"]]) == (
+        "buildx",
+        ["./cmd/serve"],
+    )
+    assert "engine = buildx: ./cmd/serve needs cgo" in found.notes
+
+
+def test_what_needs_cgo_is_said_to_be_left_out_for_it(tmp_path: Path) -> None:
+    """Else its owner would look for another reason."""
+    assert "left out: ./cmd/c (needs cgo) (--package" in notes(
+        tmp_path, {"cmd/a/main.go": MAIN, "cmd/c/main.go": CGO}
+    )
+
+
+def test_a_repository_of_cgo_alone_is_taken_with_its_dockerfile(tmp_path: Path) -> None:
+    """Whatever the Dockerfile starts, a script say: there is no other program that could be meant."""
+    recipe = dockerfile.read(DOCKERFILE.format(base="debian:12").replace('"/serve"', '"/start.sh"'))
+    found = answers(tmp_path, {"main.go": CGO, "Dockerfile": "x"}, recipe=recipe)
+    assert found["_shape"]["engine"] == "buildx"
 
 
 def test_a_pipeline_that_would_pass_by_the_dockerfile_is_told_of(tmp_path: Path) -> None:
