@@ -396,6 +396,10 @@ def test_an_error_is_two_lines_and_the_code_of_its_class(
         (("docker.plan", "--image", "nope"), "there is no image 'nope'"),
         (("docker.push",), "has no tag"),
         (("docker.cross-build", "--image", "hello", "--engine", "podman"), "the command line"),
+        (
+            ("docker.cross-build", "--engine", "buildx"),
+            "`gopherwhale init` writes a Dockerfile",
+        ),
         (("docker.cross-build", "--archive", "nowhere/x.tar"), "it is no file in a folder that is there"),
         (("docker.cross-build", "--docker-archive", "."), "it is no file in a folder that is there"),
         (("docker.verify-arch",), "is not an OCI image layout"),
@@ -411,6 +415,15 @@ def test_a_users_mistake_is_told_in_a_line(
     shown = capsys.readouterr().err
     assert message in shown
     assert "Traceback" not in shown
+
+
+def test_a_dockerfile_that_is_named_and_not_there_is_a_mistake(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`auto` does without one where nobody spoke of one, and takes no other way round a misspelt name."""
+    monkeypatch.setenv("GOPHERWHALE_DOCKERFILE", "build/Dokcerfile")
+    assert call("docker.cross-build") == 2
+    assert f"there is no {repository / 'build/Dokcerfile'}\n" in capsys.readouterr().err
 
 
 def test_the_plan_is_printed_and_nothing_runs(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

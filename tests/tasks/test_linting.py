@@ -177,7 +177,7 @@ class Waiting:
 def test_an_image_that_cannot_be_loaded_is_not_built(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """docker.build finds out while it compiles that there is no Docker, and leaves no layout."""
     (project / "gopherwhale.toml").write_text('repository = "example.com/x"\n')
-    monkeypatch.setattr(engines, "choose", lambda *_: Waiting())
+    monkeypatch.setattr(engines, "choose", lambda *_, **__: Waiting())
     with pytest.raises(MissingToolError, match="cannot be loaded: there is no docker"):
         building.build(request(project, PATH=str(project)))
     assert not (project / "dist/.local/x-linux-amd64/index.json").exists()
@@ -200,7 +200,7 @@ def test_each_command_that_builds_is_refused_before_it_builds(
     """docker.build, docker.cross-build and docker.push look at the Dockerfile first."""
     (project / "Dockerfile").write_text(BAD)
     (project / "gopherwhale.toml").write_text('repository = "example.com/x"\ntags = ["a"]\n')
-    monkeypatch.setattr(engines, "choose", lambda *_: Recorder())
+    monkeypatch.setattr(engines, "choose", lambda *_, **__: Recorder())
     with pytest.raises(VerificationError, match="platform-arg-default"):
         command(request(project))
     assert not (project / "dist").exists()

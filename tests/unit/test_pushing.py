@@ -153,7 +153,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def desk(first: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """The same in a folder of the test's own, nothing pushed yet."""
     engine = StandIn()
-    monkeypatch.setattr(engines, "choose", lambda *_arguments: engine)
+    monkeypatch.setattr(engines, "choose", lambda *_, **__: engine)
     monkeypatch.setattr(Transport, "_pause", lambda _self, _seconds: None)
     first.registry.reset()
     first.proxy.script = lambda _request: None

