@@ -30,6 +30,7 @@ class ImagePlan:
 
     Attributes:
         name: The image's name in this repository, and of its folder below `dist`.
+        root: The repository's folder.
         repository: Where it goes; None while no repository is set.
         also: Further repositories that get the same.
         platforms: What is built, in this order, and what must be delivered.

@@ -70,6 +70,11 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
         archive: A file to write as an OCI archive too; only for one image.
         docker_archive: The same for `docker load`: this machine's platform under the image's name, each
             platform under a name of its own.
+
+    Raises:
+        UsageError: A file cannot be written, or is to hold several images.
+        BuildError: A platform could not be built.
+        MissingToolError: An engine needs what is not there.
     """
     _, made = resolve(request, prepare)
     flag = "--archive" if archive else "--docker-archive"
