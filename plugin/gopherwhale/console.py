@@ -65,9 +65,16 @@ class Console:
             shown = other()
         elif self.format == "json":
             shown = json.dumps(document, indent=2, ensure_ascii=False)
+            if self._sayable(shown) != shown:
+                shown = json.dumps(document, indent=2)
         else:
             shown = text if isinstance(text, str) else text()
-        print(shown.rstrip(), file=self.out, flush=True)
+        print(self._sayable(shown.rstrip()), file=self.out, flush=True)
+
+    def _sayable(self, text: str) -> str:
+        """With what the stream's encoding lacks as escapes; a file's name may be no text in any encoding."""
+        encoding = getattr(self.out, "encoding", None) or "utf-8"
+        return text.encode(encoding, "backslashreplace").decode(encoding)
 
     def prepare(self) -> None:
         """Import what a table takes (50 ms), for whoever waits anyway."""
