@@ -64,8 +64,24 @@ class Stage:
     @functools.cached_property
     def variables(self) -> tuple[Variable, ...]:
         """Its ARGs and ENVs, those of its parents first."""
-        own = tuple(one for instruction in self.instructions for one in variables_of(instruction))
-        return (*(self.parents[0].variables if self.parents else ()), *own)
+        return (*(self.parents[0].variables if self.parents else ()), *self.own_variables)
+
+    @functools.cached_property
+    def own_variables(self) -> tuple[Variable, ...]:
+        """Its ARGs and ENVs."""
+        return tuple(one for instruction in self.instructions for one in variables_of(instruction))
+
+    @functools.cached_property
+    def values(self) -> Mapping[str, str | None]:
+        """What its variables hold at its end, its parents' too; an ARG without a default hides nothing."""
+        own = {one.name: one.value for one in self.own_variables if one.by.name == "ENV" or one.value}
+        return {**(self.parents[0].values if self.parents else {}), **own}
+
+    @functools.cached_property
+    def shell(self) -> Instruction | None:
+        """The last SHELL of its instructions and its parents'; None for the base's own."""
+        own = (one for one in reversed(self.instructions) if one.name == "SHELL")
+        return next(own, self.parents[0].shell if self.parents else None)
 
     def may_read(self, name: str, before: int) -> bool:
         """Whether an ARG or ENV of the name stands above a line."""

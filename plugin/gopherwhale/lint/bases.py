@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from gopherwhale.dockerfile.stages import SCRATCH, Stage, sources
@@ -177,9 +177,8 @@ def downloads(view: View) -> Iterator[Finding]:
     for stage in view.used:
         if stage in view.chosen:
             continue
-        known = {one.name: one.value for one in stage.variables if one.by.name == "ENV" or one.value}
         for line, url, edit in [*_added(view, stage), *_fetched(view, stage)]:
-            found = _ARCHITECTURE.search(expand(url, known).partition("://")[2].partition("/")[2])
+            found = _ARCHITECTURE.search(expand(url, stage.values).partition("://")[2].partition("/")[2])
             if found:
                 yield finding(
                     "download-of-one-architecture",
@@ -194,8 +193,7 @@ def downloads(view: View) -> Iterator[Finding]:
 def copies(view: View) -> Iterator[Finding]:
     """`copy-of-one-architecture`: what was compiled outside, or for one, and goes into each image."""
     for stage in view.used:
-        known = {one.name: one.value for one in stage.variables if one.by.name == "ENV" or one.value}
-        found = list(_copied(stage, known))
+        found = list(_copied(stage))
         # Several are a program for each, from which somebody chooses later.
         if stage in view.chosen or len({architecture.lower() for *_, architecture in found}) != 1:
             continue
@@ -210,10 +208,10 @@ def copies(view: View) -> Iterator[Finding]:
             )
 
 
-def _copied(stage: Stage, known: Mapping[str, str | None]) -> Iterator[tuple[Instruction, Word, str]]:
+def _copied(stage: Stage) -> Iterator[tuple[Instruction, Word, str]]:
     for one in stage.instructions:
         for word in one.words[:-1] if one.name in ("ADD", "COPY") else ():
-            path = "" if _URL.match(word.text) else expand(word.text, known)
+            path = "" if _URL.match(word.text) else expand(word.text, stage.values)
             if found := _ARCHITECTURE.search(path):
                 yield one, word, found[1]
 

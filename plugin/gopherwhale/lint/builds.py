@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -41,8 +42,7 @@ class GoBuild:
     @property
     def named(self) -> str:
         """`MODULE@VERSION` of a tool of others, else empty."""
-        words = self.arguments[1:] if self.arguments[0] == "install" else ()
-        return next((word for word in words if _TOOL.fullmatch(word)), "")
+        return _named(self.arguments)
 
     @property
     def tool(self) -> str:
@@ -69,40 +69,47 @@ class GoBuild:
 
 def builds_of(stage: Stage) -> Iterator[GoBuild]:
     """Each build of the sources by Go in a stage, with the variables that are set for it."""
-    return (build for build in _every(stage) if not build.named)
+    return _every(stage, tools=False)
 
 
 def tools_of(stage: Stage) -> Iterator[GoBuild]:
     """Each `go install MODULE@VERSION` in a stage, likewise."""
-    return (build for build in _every(stage) if build.named)
+    return _every(stage, tools=True)
 
 
-def _every(stage: Stage) -> Iterator[GoBuild]:
+def _every(stage: Stage, *, tools: bool) -> Iterator[GoBuild]:
+    declared: dict[str, Setting] = {}
+    waiting = deque(stage.variables)
     for script in scripts(stage):
-        environment = {
-            one.name: Setting(value=one.value, line=one.by.line)
-            for one in stage.variables
-            if one.by.line < script.run.line
-        }
+        while waiting and waiting[0].by.line < script.run.line:
+            one = waiting.popleft()
+            declared[one.name] = Setting(value=one.value, line=one.by.line)
+        own: dict[str, Setting] = {}
         for command in script.commands:
             given = dict(_given(command, script))
             rest = _program(command)
             if not rest or not _GO.fullmatch(rest[0].text.rpartition("/")[2]):
                 lasts = not command.words or command.program == "export"
-                environment |= given if lasts else {}
+                own |= given if lasts else {}
                 continue
             arguments = [word.text for word in rest[1:]]
             if arguments[:2] == ["env", "-w"]:
-                environment |= dict(_pairs(rest, script))
-            elif arguments[:1] in (["build"], ["install"]):
+                own |= dict(_pairs(rest, script))
+            elif arguments[:1] in (["build"], ["install"]) and bool(_named(arguments)) is tools:
                 yield GoBuild(
                     stage=stage,
                     script=script,
                     command=command,
                     at=rest[0],
                     arguments=arguments,
-                    environment={**environment, **given},
+                    environment={**declared, **own, **given},
                 )
+
+
+def _named(arguments: list[str]) -> str:
+    """`MODULE@VERSION` of a tool of others that is installed, else empty."""
+    words = arguments[1:] if arguments[0] == "install" else ()
+    return next((word for word in words if _TOOL.fullmatch(word)), "")
 
 
 def _program(command: Command) -> list[Word]:

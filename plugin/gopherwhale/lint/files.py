@@ -21,7 +21,10 @@ def syntax(view: View) -> Iterator[Finding]:
         yield finding("syntax", view.path, 1, "no stage: there is no FROM", mended="FROM scratch")
     elif first.name != "FROM":
         yield finding("syntax", view.path, first.line, f"{first.name[:40]} above the first FROM")
+    meant: dict[str, str] = {}
     for one in view.file.instructions:
         if one.name not in NAMES:
-            found = f"{one.name[:40]} is no instruction"
-            yield finding("syntax", view.path, one.line, found, mended=closest(one.name[:40], NAMES))
+            name = one.name[:40]
+            if name not in meant:
+                meant[name] = closest(name, NAMES)
+            yield finding("syntax", view.path, one.line, f"{name} is no instruction", mended=meant[name])

@@ -54,9 +54,12 @@ def apply(text: str, edits: Sequence[Edit]) -> str:
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     lines = text.removeprefix(mark).split("\n")
     taken: list[Edit] = []
+    touched: set[int] = set()
     for edit in edits:
-        if all(edit.end < other.line - 1 or other.end < edit.line - 1 for other in taken):
+        place = range(edit.line - 1, edit.end + 1)
+        if touched.isdisjoint(place):
             taken.append(edit)
+            touched.update(place)
     for edit in sorted(taken, key=lambda one: one.line, reverse=True):
         ending = "\r" if lines[min(edit.line, len(lines)) - 1].endswith("\r") else ""
         lines[edit.line - 1 : edit.end] = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gopherwhale.dockerfile.syntax import Dockerfile
@@ -50,12 +50,13 @@ def apply(
     others = {name: read_comments(found) for name, found in beside.items()}
     used: set[tuple[str, int, str]] = set()
     result = []
+    blocks = _blocks(file.comments, comments)
     for one in findings:
         if one.path == path:
-            above = [comments[line] for line in _above(file, one.line) if line in comments]
+            above = [blocks.get(line - 1, {}) for line in _starts(file, one.line)]
         else:
-            above = list(others.get(one.path, {}).values())
-        ignore = next((comment for comment in above if one.code in comment.codes), None)
+            above = [_by_code(others.get(one.path, {}).values())]
+        ignore = next((found[one.code] for found in above if one.code in found), None)
         if ignore:
             used.add((one.path, ignore.line, one.code))
         allowed = ignore.reason if ignore else ""
@@ -66,15 +67,23 @@ def apply(
     return result
 
 
-def _above(file: Dockerfile, line: int) -> Iterator[int]:
-    """The lines of comments right above a line, and above the instruction that it is in."""
+def _blocks(comments: Mapping[int, str], ignores: Mapping[int, Ignore]) -> dict[int, dict[str, Ignore]]:
+    """By the last line of each block of comments, the ignore comments in it; of a code, the lowest."""
+    found: dict[int, dict[str, Ignore]] = {}
+    for line in sorted(comments):
+        found[line] = found.pop(line - 1, {})
+        found[line].update(_by_code([ignores[line]] if line in ignores else ()))
+    return found
+
+
+def _by_code(ignores: Iterable[Ignore]) -> dict[str, Ignore]:
+    return {code: ignore for ignore in ignores for code in ignore.codes}
+
+
+def _starts(file: Dockerfile, line: int) -> set[int]:
+    """The lines right below which comments hold for a line: itself, and where its instruction begins."""
     begun = bisect.bisect_right(file.instructions, line, key=lambda one: one.line)
-    starts = {line, *(one.line for one in file.instructions[max(begun - 1, 0) : begun] if line <= one.end)}
-    for start in starts:
-        at = start - 1
-        while at in file.comments:
-            yield at
-            at -= 1
+    return {line, *(one.line for one in file.instructions[max(begun - 1, 0) : begun] if line <= one.end)}
 
 
 def _told(path: str, comment: Ignore, used: set[tuple[str, int, str]]) -> Iterator[Finding]:

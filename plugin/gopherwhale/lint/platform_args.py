@@ -22,7 +22,7 @@ _XX = re.compile(r"xx-(?!info$)[a-z-]+")
 def defaults(view: View) -> Iterator[Finding]:
     """`platform-arg-default` and `target-platform-default`."""
     top = {variable.by.line for variable in view.stages.arguments}
-    everywhere = [*view.stages.arguments, *(one for stage in view.stages.all for one in _own(stage))]
+    everywhere = [*view.stages.arguments, *(one for stage in view.stages.all for one in stage.own_variables)]
     for one in everywhere:
         if one.name not in PLATFORM_ARGS or one.value is None:
             continue
@@ -41,11 +41,6 @@ def defaults(view: View) -> Iterator[Finding]:
             mended=f"ARG {one.name}",
             edit=edit,
         )
-
-
-def _own(stage: Stage) -> tuple[Variable, ...]:
-    inherited = len(stage.parents[0].variables) if stage.parents else 0
-    return stage.variables[inherited:]
 
 
 def _bare(view: View, one: Variable) -> Edit | None:

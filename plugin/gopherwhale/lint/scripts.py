@@ -45,9 +45,14 @@ class Script:
         """The line and column of an offset, as far as they can be told."""
         if self.line == 0:
             return self.run.place(offset)
-        before = self.text[:offset]
-        column = offset - (before.rfind("\n") + 1)
-        return (self.line + before.count("\n"), column) if self.line > 0 else (self.run.line, column)
+        number = bisect.bisect_right(self._starts, offset) - 1
+        column = offset - self._starts[number]
+        return (self.line + number, column) if self.line > 0 else (self.run.line, column)
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        """The offset of each line."""
+        return [0, *(newline.end() for newline in re.finditer("\n", self.text))]
 
     @functools.cached_property
     def commands(self) -> list[Command]:
@@ -79,10 +84,9 @@ class Script:
 
 def scripts(stage: Stage) -> Iterator[Script]:
     """What the RUNs of a stage give to a shell; nothing where that is no POSIX shell."""
-    *below, own = reversed(list(stage.chain))
-    shells = [one for part in below for one in part.instructions if one.name == "SHELL"]
-    posix = _is_posix(shells[-1]) if shells else True
-    for one in own.instructions:
+    inherited = stage.parents[0].shell if stage.parents else None
+    posix = _is_posix(inherited) if inherited else True
+    for one in stage.instructions:
         if one.name == "SHELL":
             posix = _is_posix(one)
         elif one.name == "RUN" and posix:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gopherwhale.dockerfile.syntax import parse
+from gopherwhale.lint import builds
+from gopherwhale.lint.builds import Setting
 from gopherwhale.lint.findings import Edit
 from gopherwhale.lint.fixing import apply, fix
 from gopherwhale.lint.linter import lint
@@ -119,6 +123,30 @@ def test_no_text_breaks_the_rules(text: str) -> None:
         assert one.mended
         assert one.found
     fix("Dockerfile", text, around)
+
+
+def test_a_line_costs_the_same_however_many_stand_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables of a stage are gone through once, not again for each RUN below them."""
+    made: list[Setting] = []
+
+    def counted(**parts: Any) -> Setting:
+        made.append(Setting(**parts))
+        return made[-1]
+
+    monkeypatch.setattr(builds, "Setting", counted)
+    lint("Dockerfile", "FROM a:1\n" + "ARG A=b\n" * 200 + "RUN x\n" * 200)
+    assert 0 < len(made) <= 4 * 200
+
+
+def test_an_ignore_comment_holds_from_the_top_of_its_block() -> None:
+    """Of a block of comments all count, for the instruction right below and for no other."""
+    block = "# gopherwhale: ignore=latest-tag ours\n# gopherwhale: ignore=base-digest ours\n# more\n"
+    found = {one.line: one.code for one in lint("Dockerfile", f"{block}FROM b\n\nFROM a\n").findings}
+    assert found[2] == "ignore-unused"
+    severities = [
+        one.severity.value for one in lint("Dockerfile", f"{block}FROM b\nFROM a\n").findings if one.line == 5
+    ]
+    assert severities == ["warning"]
 
 
 def test_a_hostile_file_takes_no_time() -> None:
