@@ -26,6 +26,8 @@ _ALIASES: Final[Mapping[str, tuple[str, str]]] = {
     "aarch64": ("arm64", ""),
     "armhf": ("arm", "v7"),
     "armv7l": ("arm", "v7"),
+    # What the kernel of a 64-bit machine calls itself to a 32-bit system.
+    "armv8l": ("arm", "v7"),
     "armv7": ("arm", "v7"),
     "armel": ("arm", "v6"),
     "armv6l": ("arm", "v6"),

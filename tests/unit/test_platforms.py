@@ -23,6 +23,7 @@ from gopherwhale.platforms import Platform, normalise, parse, parse_many
         ("linux/arm", "linux/arm/v7"),
         ("linux/arm/6", "linux/arm/v6"),
         ("linux/armhf", "linux/arm/v7"),
+        ("linux/armv8l", "linux/arm/v7"),
         ("linux/armel", "linux/arm/v6"),
         ("LINUX/ARM64", "linux/arm64"),
         ("arm64", "linux/arm64"),

