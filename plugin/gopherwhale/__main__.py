@@ -7,6 +7,7 @@ configuration files count here as well.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import itertools
 import os
@@ -166,7 +167,10 @@ def _configuration() -> Mapping[str, Any]:
         root = find_root(Path.cwd())
     except UsageError:
         root = Path.cwd()
-    places = ("/etc/invoke", Path.home() / ".invoke", root / "invoke")
+    places = ["/etc/invoke", root / "invoke"]
+    # Nobody may have told where it is, as in a container with a user of no name.
+    with contextlib.suppress(RuntimeError):
+        places.append(Path.home() / ".invoke")
     if not any(Path(f"{place}.{suffix}").exists() for place in places for suffix in _SUFFIXES):
         return {}
     from gopherwhale.tasks import configuration_of  # noqa: PLC0415

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -188,6 +189,20 @@ def test_commands_of_the_console_script_follow_one_another(
     assert ended.value.code == 0, repository
     assert verified[0][1] == {"source": ["oci:a", "b"], "expect": "any"}
     assert pushed[0][0].flags["tags"] == ["docker.push"]
+
+
+def test_a_user_without_a_home_is_served(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A container may run as a number that nobody has named: invoke's file of the user's is then none."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    with pytest.raises(RuntimeError):
+        Path.home()
+    with pytest.raises(SystemExit) as ended:
+        main(["docker.plan", "--engine", "buildx"])
+    assert ended.value.code == 0, repository
+    assert "acme/hello" in capfd.readouterr().out
 
 
 def test_a_command_that_fails_ends_the_line(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

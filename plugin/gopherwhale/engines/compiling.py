@@ -23,6 +23,7 @@ _GRACE: Final = 5
 _ADVICE: Final[Mapping[str, str]] = {
     "build constraints exclude all Go files": "they need cgo, without which images are built, or build tags:"
     " build_tags in the table [go]",
+    "GOCACHE is not defined": "set HOME, or GOCACHE to a folder that may be written",
     "GOTOOLCHAIN=local": "install that release of Go, or let it be fetched: GOTOOLCHAIN=auto",
 }
 

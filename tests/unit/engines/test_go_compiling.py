@@ -47,6 +47,7 @@ def test_a_failure_names_the_platform_and_the_first_message(tmp_path: Path) -> N
             "go: go.mod requires go >= 1.99 (running go 1.27.3; GOTOOLCHAIN=local)",
             ")\n  install that release",
         ),
+        ("build cache is required: GOCACHE is not defined and", "defined and\n  set HOME, or GOCACHE"),
         ("./a.go:1:1: x|./b.go:2:2: y", ": ./a.go:1:1: x"),
         ("it ends with a colon:", "it ends with a colon:"),
     ],
