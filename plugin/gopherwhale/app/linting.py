@@ -213,7 +213,7 @@ def _around(subject: _Subject, request: Request) -> Surroundings:
         ignore_path=os.path.relpath(ignore, request.start),
         ignore_text=_read(ignore) if ignore.is_file() else None,
         unwanted=_unwanted(subject),
-        go_mod=_read(module) if (module := subject.context / "go.mod").is_file() else None,
+        go_mod=_read(module) if (module := subject.context / "go.mod").is_file() else "",
     )
 
 

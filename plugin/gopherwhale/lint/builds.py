@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gopherwhale.dockerfile.shell import Command, assignment
 from gopherwhale.dockerfile.stages import Stage
+from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.dockerfile.words import Word
 from gopherwhale.import_paths import program_name
 from gopherwhale.lint.scripts import Script, scripts
@@ -134,3 +135,13 @@ def _pairs(words: list[Word], script: Script) -> Iterator[tuple[str, Setting]]:
 def _settings(pairs: list[tuple[str, Word]], script: Script) -> Iterator[tuple[str, Setting]]:
     for name, word in pairs:
         yield name, Setting(value=word.raw.strip("\"'"), line=script.place(word.offset)[0], word=word)
+
+
+def caches(run: Instruction) -> list[str]:
+    """The folders of a RUN's cache mounts."""
+    mounts = (flag.options for flag in run.flags if flag.name == "mount")
+    return [
+        options.get("target", options.get("dst", options.get("destination", "")))
+        for options in mounts
+        if options.get("type") == "cache"
+    ]

@@ -7,22 +7,16 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from gopherwhale.dockerfile.stages import SCRATCH, Stage
-from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.dockerfile.variables import PLATFORM_ARGS, expand, uses
-from gopherwhale.lint.builds import GoBuild, Setting
-from gopherwhale.lint.findings import Edit, Finding, finding
-from gopherwhale.lint.scripts import scripts_of
+from gopherwhale.lint.builds import GoBuild, Setting, caches
+from gopherwhale.lint.findings import Finding, finding
 from gopherwhale.lint.view import View
 from gopherwhale.verify.codes import Severity
 
 _TARGET: Final = "GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} "
 _STATIC = re.compile(r"(^|/)(distroless/static|chainguard/static|static-debian\d+)(?=[-:@]|$)|^scratch$")
-_MODULES = re.compile(r"(\S*/)?go\.(mod|sum|work|work\.sum|\*|mod\*|sum\*|\{?mod,sum\}?)\*?")
 # What tells the machine that a stage runs on.
 _ASKS_THE_MACHINE = re.compile(r"(\$\(|`)\s*(go env|uname|arch|(dpkg|apk) --print-arch).*(\)|`)", re.DOTALL)
-_CONTEXT: Final = frozenset({".", "./", "/", "*", "./*"})
-_MODULE_LINES: Final = "COPY go.mod go.sum* ./\nRUN go mod download"
 
 
 def platform(view: View) -> Iterator[Finding]:
@@ -184,22 +178,12 @@ def habits(view: View) -> Iterator[Finding]:
                 edit = view.replacing(build.script, before.end, word.end, "")
                 yield finding("go-build-all", view.path, build.line, "`go build -a`", edit=edit)
         run = build.script.run
-        if run.line in told or _caches(run):
+        if run.line in told or caches(run):
             continue
         told.add(run.line)
         yield finding(
             "no-cache-mount", view.path, run.line, "no cache for what is compiled", **_with_cache(view, build)
         )
-
-
-def _caches(run: Instruction) -> list[str]:
-    """The folders of a RUN's cache mounts."""
-    mounts = (flag.options for flag in run.flags if flag.name == "mount")
-    return [
-        options.get("target", options.get("dst", options.get("destination", "")))
-        for options in mounts
-        if options.get("type") == "cache"
-    ]
 
 
 def _with_cache(view: View, build: GoBuild) -> dict[str, Any]:
@@ -209,70 +193,3 @@ def _with_cache(view: View, build: GoBuild) -> dict[str, Any]:
     behind = run.source.upper().index(run.name) + len(run.name)
     edit = view.replacing(run, behind, behind, f" {mount.rstrip()}") if "USER" not in ours else None
     return {"mended": f"RUN {mount}…", "edit": edit}
-
-
-def modules(view: View) -> Iterator[Finding]:
-    """`modules-not-apart` and `sources-before-modules`."""
-    told: set[Stage] = set()
-    for build in view.builds:
-        chain = list(build.stage.chain)
-        if chain[-1] in told or _needs_no_download(view, build):
-            continue
-        told.add(chain[-1])
-        before = [
-            one for stage in reversed(chain) for one in stage.instructions if one.end < build.script.run.line
-        ]
-        download = next((one for one in before if _downloads(one)), None)
-        copies = [one for one in before if _is_copy_of_sources(one)]
-        whole = [one for one in copies if download and one.line < download.line and _is_whole(one)]
-        if download and whole:
-            copy, edit = whole[0], _swapped(view, whole[0], download)
-            found = f"the sources come before `go mod download` in line {download.line}"
-            mended = edit.text if edit else f"{_MODULE_LINES}\n{copy.source}"
-            yield finding("sources-before-modules", view.path, copy.line, found, mended=mended, edit=edit)
-        elif not download and copies and not any("/pkg/mod" in path for path in _caches(build.script.run)):
-            first = copies[0]
-            edit = Edit(line=first.line, end=first.line - 1, text=_MODULE_LINES) if _is_whole(first) else None
-            found = f"`go {build.arguments[0]}` in line {build.line} downloads the modules"
-            yield finding("modules-not-apart", view.path, first.line, found, mended=_MODULE_LINES, edit=edit)
-
-
-def _needs_no_download(view: View, build: GoBuild) -> bool:
-    requires = view.around.go_mod is None or re.search(r"^\s*require\b", view.around.go_mod, re.MULTILINE)
-    vendored = any("-mod=vendor" in word for word in build.arguments) or any(
-        "vendor" in word.text for one in build.stage.instructions if one.name == "COPY" for word in one.words
-    )
-    return vendored or not requires or build.stage.root_base == SCRATCH
-
-
-def _downloads(one: Instruction) -> bool:
-    verbs = (["mod", "download"], ["mod", "vendor"], ["mod", "tidy"], ["get"])
-    return one.name == "RUN" and any(
-        command.program in ("go", "xx-go") and any(command.arguments[: len(verb)] == verb for verb in verbs)
-        for script in scripts_of(one)
-        for command in script.commands
-    )
-
-
-def _is_copy_of_sources(one: Instruction) -> bool:
-    if one.name not in ("ADD", "COPY") or one.flag("from") or one.heredocs:
-        return False
-    return any(not _MODULES.fullmatch(word.text) and "://" not in word.text for word in one.words[:-1])
-
-
-def _is_whole(one: Instruction) -> bool:
-    return any(word.text in _CONTEXT for word in one.words[:-1])
-
-
-def _swapped(view: View, copy: Instruction, download: Instruction) -> Edit | None:
-    """The modules first, where nothing else stands between the two instructions."""
-    between = [one for one in view.file.instructions if copy.line < one.line < download.line]
-    if between or len(copy.words) != 2:  # noqa: PLR2004 -- SOURCE TARGET
-        return None
-    lines = view.file.lines
-    text = [
-        f"COPY go.mod go.sum* {copy.words[1].raw.rstrip('/') or ''}/",
-        *lines[download.line - 1 : download.end],
-        *lines[copy.line - 1 : download.line - 1],
-    ]
-    return Edit(line=copy.line, end=download.end, text="\n".join(text))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from gopherwhale.dockerfile.syntax import parse
-from gopherwhale.lint import bases, files, go_builds, ignoring, images, platform_args, tools
+from gopherwhale.lint import bases, files, go_builds, ignoring, images, modules, platform_args, tools
 from gopherwhale.lint.findings import Finding, LintReport
 from gopherwhale.lint.view import Surroundings, View
 from gopherwhale.verify.policy import weigh
@@ -24,7 +24,7 @@ RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     bases.pinned_by_digest,
     bases.downloads,
     bases.copies,
-    go_builds.modules,
+    modules.apart,
     go_builds.habits,
     go_builds.base,
     images.secrets,

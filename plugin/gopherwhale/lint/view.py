@@ -39,7 +39,7 @@ class Surroundings:
         ignore_path: The file of the build's context that says what is left out of it.
         ignore_text: Its text; None where there is no such file.
         unwanted: Names in the context's folder that an image's sources do not need, by code.
-        go_mod: The text of go.mod; None where it is not known.
+        go_mod: The text of go.mod, empty where the context has none at its top; None where that is not known.
         single: Of bases that are named by a digest: whether it is one platform's, where that was asked.
         policy: Findings that somebody weighs otherwise.
     """

@@ -481,6 +481,34 @@ def test_a_program_without_modules_downloads_none() -> None:
 
 
 @pytest.mark.parametrize(
+    ("go_mod", "lines_", "is_mended"),
+    [
+        (None, [], True),
+        ("require y v1\nreplace y => z.com/y v2\n", [], True),
+        ("require y v1\nreplace y v1 => ./libs/y // ours\n", ["COPY libs/y/go.mod libs/y/"], False),
+        ("require y v1\nreplace (\n\ty => ../y\n)\n", [], False),
+        ("", [], False),
+    ],
+)
+@pytest.mark.parametrize(
+    "instructions",
+    [["COPY . .", f"{BUILD} -o /app"], ["COPY . .", DOWNLOAD, f"{BUILD} -o /app"]],
+    ids=["apart", "before"],
+)
+def test_modules_are_put_apart_where_that_is_known_to_build(
+    instructions: list[str], go_mod: str | None, lines_: list[str], *, is_mended: bool
+) -> None:
+    """Folders that stand for modules, or a go.mod elsewhere, are told and left to a person."""
+    text = stage(TARGET, *instructions)
+    around = Surroundings(go_mod=go_mod)
+    codes = {"modules-not-apart", "sources-before-modules"}
+    (one,) = [one for one in lint("Dockerfile", text, around).findings if one.code in codes]
+    mended = [line for line in one.mended.splitlines() if line.startswith("COPY") and line != "COPY . ."]
+    assert mended == ["COPY go.mod go.sum* ./", *lines_]
+    assert ("COPY go.mod" in fix("Dockerfile", text, around)[0]["Dockerfile"]) is is_mended
+
+
+@pytest.mark.parametrize(
     ("code", "text", "expected"),
     [
         ("go-build-all", stage("RUN go build -a -o x"), [(2, "error")]),
