@@ -72,6 +72,12 @@ class Stage:
         return tuple(one for instruction in self.instructions for one in variables_of(instruction))
 
     @functools.cached_property
+    def handed_on(self) -> tuple[Variable, ...]:
+        """The ARGs and ENVs that its ONBUILDs give to whatever stands on it."""
+        triggers = filter(None, (one.trigger for one in self.instructions))
+        return tuple(one for trigger in triggers for one in variables_of(trigger))
+
+    @functools.cached_property
     def values(self) -> Mapping[str, str | None]:
         """What its variables hold at its end, its parents' too; an ARG without a default hides nothing."""
         own = {one.name: one.value for one in self.own_variables if one.by.name == "ENV" or one.value}

@@ -35,6 +35,8 @@ _TOKEN = re.compile(
     r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{22}|glpat-[\w-]{20}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10}"
     r"|npm_[A-Za-z0-9]{36}|-----BEGIN [A-Z ]*PRIVATE KEY|https?://[^/\s:@$]+:[^/\s@$]+@"
 )
+# What a key is told by, which everybody may know: the official images name so who signed what they download.
+_FINGERPRINT = re.compile(r"(0x)?([0-9A-F]{4} ?){2,16}", re.IGNORECASE)
 _ROOT: Final = frozenset({"0", "root"})
 _NONROOT = re.compile(r"nonroot|(^|/)(cgr\.dev|dhi\.io)/|(^|/)chainguard/")
 _ROOT_BASES = re.compile(
@@ -47,11 +49,11 @@ _USER: Final = "USER 65532:65532"
 
 def secrets(view: View) -> Iterator[Finding]:
     """`secret-in-arg` and `secret-in-env`; a value is never shown."""
-    own = (one for stage in view.stages.all for one in stage.own_variables)
+    own = (one for stage in view.stages.all for one in (*stage.own_variables, *stage.handed_on))
     for one in (*view.stages.arguments, *own):
         value = one.value or ""
         named = _SECRET.search(one.name) and not _HARMLESS.search(one.name)
-        if not (named or _TOKEN.search(value)) or one.value == "" or _is_no_secret(value):
+        if not (named or _TOKEN.search(value)) or one.value == "" or _is_no_secret(one.name, value):
             continue
         line, _ = one.by.place(one.word.offset)
         secret = one.name.lower()
@@ -67,10 +69,11 @@ def secrets(view: View) -> Iterator[Finding]:
         )
 
 
-def _is_no_secret(value: str) -> bool:
-    """Whether a value is a switch, or names a file in place of what is in it."""
+def _is_no_secret(name: str, value: str) -> bool:
+    """Whether a value is a switch, a key's fingerprint, or names a file in place of what is in it."""
     place = value.startswith(("/", "./")) and not _TOKEN.search(value)
-    return place or _SWITCH.fullmatch(value) is not None
+    told = "GPG" in name.upper() and _FINGERPRINT.fullmatch(value) is not None
+    return place or told or _SWITCH.fullmatch(value) is not None
 
 
 def _holds_a_value(one: Variable) -> bool:

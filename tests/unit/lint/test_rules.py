@@ -86,6 +86,8 @@ def test_an_example_is_one_mistake_and_the_mended_line_mends_it(example: Example
         ("platform-arg-default", "FROM a\nARG MY_TARGETARCH=amd64\n# ARG TARGETARCH=amd64", []),
         ("platform-arg-default", "FROM a\nRUN <<EOF\nARG TARGETARCH=amd64\nEOF", []),
         ("platform-arg-default", "FROM a AS b\nARG TARGETARCH=amd64\nFROM b", [(2, "error")]),
+        ("platform-arg-default", "FROM a\nONBUILD ARG X TARGETARCH=amd64", [(2, "error")]),
+        ("platform-arg-default", "FROM a\nONBUILD ARG TARGETARCH", []),
         ("target-platform-default", "ARG TARGETPLATFORM=linux/amd64\nFROM a", [(1, "error")]),
         ("target-platform-default", "FROM a\nARG TARGETPLATFORM", []),
     ],
@@ -153,6 +155,13 @@ def test_arguments_declared_above_from(
     assert lines("platform-arg-undeclared", text) == undeclared
     mended = fix("Dockerfile", text)[0].get("Dockerfile", text)
     assert lines("platform-arg-above-from", mended) == lines("platform-arg-undeclared", mended) == []
+
+
+def test_what_is_handed_on_is_mended_where_it_stands() -> None:
+    """ONBUILD stays, and the default behind it goes; what it declares is not declared in its own stage."""
+    text = "FROM a:1\nONBUILD ARG TARGETARCH=amd64\nRUN echo $TARGETARCH\n"
+    mended = fix("Dockerfile", text)[0]["Dockerfile"]
+    assert mended == "FROM a:1\nONBUILD ARG TARGETARCH\nARG TARGETARCH\nRUN echo $TARGETARCH\n"
 
 
 TARGET = "ARG TARGETOS TARGETARCH"
@@ -538,6 +547,9 @@ def test_modules_are_put_apart_where_that_is_known_to_build(
         ("secret-in-env", "FROM a\nENV AWS_SECRET_ACCESS_KEY=abc", [(2, "error")]),
         ("secret-in-env", "FROM a\nARG T\nENV TOKEN=$T", [(3, "error")]),
         ("secret-in-env", "FROM a\nENV PASSWORD=/run/secrets/p", []),
+        ("secret-in-env", f"FROM a\nENV GPG_KEY {'A0b1' * 10}", []),
+        ("secret-in-env", f"FROM a\nENV GPG_KEY={'x' * 40} API_KEY={'A' * 40}", [(2, "error"), (2, "error")]),
+        ("secret-in-env", "FROM a\nONBUILD ENV PASSWORD=x", [(2, "error")]),
         ("secret-in-env", "FROM a\nENV POSTGRES_HOST_AUTH_METHOD=trust TOKEN_EXPIRES=30m AUTH_SOCK=$S", []),
         ("secret-in-env", "FROM a\nENV TOKEN_EXPIRE_MINUTES=30 SECRET_STORE=vault REQUIRE_AUTH=true", []),
         ("secret-in-env", "FROM a\nENV AUTH_METHOD_SECRET=x", [(2, "error")]),
