@@ -11,8 +11,8 @@ from gopherwhale.errors import UsageError
 
 _NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 _MAX_NAME: Final = 63
-# As hooks/pre_gen_project.py has them: folders of an image, or of a repository.
 _GITLAB: Final = "registry.gitlab.com/"
+# As hooks/pre_gen_project.py has them: folders of an image, or of a repository.
 _TAKEN: Final = frozenset({"cmd", "dev", "dist", "etc", "internal", "proc", "sys", "usr", "vendor"})
 
 

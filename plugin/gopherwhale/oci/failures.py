@@ -11,9 +11,7 @@ from typing import Final
 
 from gopherwhale.oci.urls import netloc
 
-_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
-
-
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
 # A server in trouble, or a record that broke on its way (RFC 8446 section 6.2).
 _PASSING: Final = ("INTERNAL_ERROR", "BAD_RECORD_MAC")
 
