@@ -44,6 +44,7 @@ _FUNCTION: Final = re.compile(r"\s*\(\s*\)")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./+@-]+")
 _MAX_SCRIPT: Final = 256 * 1024
 _DEEPEST: Final = 3
+_MAX_FOLDER: Final = 512
 
 
 def launched(words: Sequence[str]) -> str:
@@ -128,6 +129,8 @@ def named(script: str, depth: int = _DEEPEST) -> Named:
             found.files.update(dict.fromkeys(_from(folder, call.file)))
         if words[:1] == ["cd"] and len(words) > 1 and _PLAIN.fullmatch(words[1]):
             folder = posixpath.join(folder, words[1])
+            # A script that goes deeper without end shall cost no memory.
+            folder = folder if len(folder) <= _MAX_FOLDER else ""
         for word, runs in _candidates(words):
             if _PLAIN.fullmatch(word) and word not in _BUILTINS and word[0] != "-":
                 for place in _from(folder, word):

@@ -102,6 +102,7 @@ def test_what_a_script_runs_is_told_from_what_it_looks_at() -> None:
     assert {word for word, runs in found.programs.items() if runs} >= {"./app", "/srv/./app", "inner"}
     assert {"/a.conf", "web", "tool", "/env", "/x"} <= {w for w, runs in found.programs.items() if not runs}
     assert list(found.files) == ["more.sh"]
+    assert max(map(len, named("cd a\n./b\n" * 2000).programs)) < 1024
 
 
 def test_the_folders_of_a_loader_are_in_its_order() -> None:
