@@ -214,9 +214,12 @@ def warm(
         made = bake(folder / "made", builder="debian", go_version=testbed.go_version)
         project = Project(folder=made, environment=environment)
         # This machine's last: for it, others compile from the first moment.
-        for platform in reversed(parse_many([projects.PLATFORMS])):
+        platforms = parse_many([projects.PLATFORMS])[::-1]
+        for platform in platforms:
             project.good("go", "build", "-trimpath", "-o", os.devnull, ".", **platform.go_environment())
-        caches.give(folder, go_environment, testbed.golang)
+        given = folder / "given"
+        given.mkdir()
+        caches.give(project, ["."], platforms, testbed.golang, given)
 
     once(tmp_path_factory, "warm", fill)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gopherwhale.platforms import parse_many
 from tests.engine import caches
 from tests.engine.adopted import PLATFORMS, PROGRAMS, Program, fetch, row, table
 from tests.engine.conftest import Command, Testbed
@@ -56,6 +58,14 @@ def adopt(project: Project, program: Program, testbed: Testbed, image: str) -> N
     project.commit("adopted")
 
 
+def packages(project: Project) -> list[str]:
+    """What the settings that were written have Go compile."""
+    settings = tomllib.loads((project.folder / "gopherwhale.toml").read_text())
+    tables = [settings, *settings.get("images", {}).values()]
+    specs = [spec for table in tables for spec in table.get("go", {}).get("packages", [])]
+    return [spec.partition("=")[0] for spec in specs] or ["."]
+
+
 def test_a_program_that_others_wrote_gets_to_the_registry(
     program: Program,
     testbed: Testbed,
@@ -74,10 +84,7 @@ def test_a_program_that_others_wrote_gets_to_the_registry(
     given.mkdir()
     for engine, tag in ENGINES.items():
         if engine == "buildx":
-            if not program.vendor:
-                # All of the build list, as the Dockerfile's `go mod download` wants it, and not what is used.
-                project.good("go", "mod", "download")
-            caches.give(given, go_environment, testbed.golang)
+            caches.give(project, packages(project), parse_many(PLATFORMS), testbed.golang, given)
         push = (*GOPHERWHALE, "docker.push", "--engine", engine, "--tag", tag, "--format", "json")
         results[engine] = json.loads(project.good(*push))
         pushed = [reference for image in results[engine]["images"] for reference in image["tags"]]
