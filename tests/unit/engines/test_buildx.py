@@ -231,7 +231,7 @@ def test_a_step_that_says_nothing_is_named_now_and_then(
     from gopherwhale.engines import buildx as module  # noqa: PLC0415
 
     monkeypatch.setattr(module, "_SILENCE", 0.05)
-    script = 'echo "#1 [linux/amd64 1/1] RUN go mod download"; sleep 1; exit 1'
+    script = 'echo "#1 [linux/amd64 1/1] RUN go mod download"; sleep 0.3; exit 1'
     said: list[str] = []
     root = tmp_path / "r"
     root.mkdir()
