@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -98,14 +99,15 @@ def test_status_of_an_empty_folder_is_down(tmp_path: Path) -> None:
 def test_the_bridge_keeps_its_address_whatever_joins_it(testbed: Testbed) -> None:
     """Where it changes, another container's connection stands still for ever, as a download in CI did."""
     bridge = json.loads((testbed.folder / "state.json").read_bytes())["bridge"]
-    low = ("ip", "link", "add", "name", "gw-low", "address", "02:00:00:00:00:01", "type", "veth")
+    name = f"gwl{os.getpid()}"
+    low = ("ip", "link", "add", "name", name, "address", "02:00:00:00:00:01", "type", "veth")
     before = _address(bridge)
     subprocess.run(low, timeout=20, check=True)
     try:
-        subprocess.run(("ip", "link", "set", "gw-low", "master", bridge), timeout=20, check=True)
-        assert _address("gw-low") < before == _address(bridge)
+        subprocess.run(("ip", "link", "set", name, "master", bridge), timeout=20, check=True)
+        assert _address(name) < before == _address(bridge)
     finally:
-        subprocess.run(("ip", "link", "delete", "gw-low"), timeout=20, check=True)
+        subprocess.run(("ip", "link", "delete", name), timeout=20, check=True)
 
 
 def _address(interface: str) -> str:
