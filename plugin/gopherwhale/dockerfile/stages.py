@@ -131,6 +131,13 @@ class Stages:
     final: Stage | None
     used: frozenset[Stage]
 
+    def written(self) -> Iterator[Variable]:
+        """Every ARG and ENV of the file, once: above the first FROM, in stages, and in their ONBUILDs."""
+        yield from self.arguments
+        for stage in self.all:
+            yield from stage.own_variables
+            yield from stage.handed_on
+
 
 def read_stages(file: Dockerfile, target: str = "", build_args: Mapping[str, str] | None = None) -> Stages:
     """Part a Dockerfile into stages.

@@ -49,8 +49,7 @@ _USER: Final = "USER 65532:65532"
 
 def secrets(view: View) -> Iterator[Finding]:
     """`secret-in-arg` and `secret-in-env`; a value is never shown."""
-    own = (one for stage in view.stages.all for one in (*stage.own_variables, *stage.handed_on))
-    for one in (*view.stages.arguments, *own):
+    for one in view.stages.written():
         value = one.value or ""
         named = _SECRET.search(one.name) and not _HARMLESS.search(one.name)
         if not (named or _TOKEN.search(value)) or one.value == "" or _is_no_secret(one.name, value):

@@ -22,9 +22,7 @@ _XX = re.compile(r"xx-(?!info$)[a-z-]+")
 def defaults(view: View) -> Iterator[Finding]:
     """`platform-arg-default` and `target-platform-default`."""
     top = {variable.by.line for variable in view.stages.arguments}
-    own = (one for stage in view.stages.all for one in (*stage.own_variables, *stage.handed_on))
-    everywhere = [*view.stages.arguments, *own]
-    for one in everywhere:
+    for one in view.stages.written():
         if one.name not in PLATFORM_ARGS or one.value is None:
             continue
         itself = any(use.name == one.name for use in uses(one.word.raw))

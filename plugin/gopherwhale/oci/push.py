@@ -9,10 +9,11 @@ from functools import partial
 
 from gopherwhale.oci.documents import INDEX_TYPES, Descriptor, Index, Manifest
 from gopherwhale.oci.registry import RegistryClient
-from gopherwhale.oci.sending import JOBS, Choices, Say, Sending
+from gopherwhale.oci.sending import JOBS, Choices, Sending
 from gopherwhale.oci.source import ImageSource
 from gopherwhale.oci.survey import Content, Document, Presence, look, read_content
 from gopherwhale.oci.tagging import Move, PushedTag, TagRules, move_tags
+from gopherwhale.oci.transport import Say
 from gopherwhale.oci.workers import side_by_side
 from gopherwhale.references import Reference
 

@@ -11,8 +11,8 @@ from gopherwhale.oci.layout import walk
 from gopherwhale.oci.push import Choices, bring
 from gopherwhale.oci.referrers import add_referrer, list_referrers
 from gopherwhale.oci.registry import RegistryClient, RegistrySource
-from gopherwhale.oci.sending import Say
 from gopherwhale.oci.strict_json import load_json, text
+from gopherwhale.oci.transport import Say
 from gopherwhale.references import Reference
 
 _MAX_REFERRERS: Final = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Final, Self, cast
@@ -27,11 +27,9 @@ from gopherwhale.oci.session import (
     expect,
 )
 from gopherwhale.oci.strict_json import MAX_DOCUMENT
-from gopherwhale.oci.transport import Transport
+from gopherwhale.oci.transport import Say, Transport
 from gopherwhale.oci.uploading import Opener, Upload
 from gopherwhale.references import Reference, is_digest
-
-Say = Callable[[str], object]
 
 ACCEPT: Final = ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))
 _LOOKS: Final = 5

@@ -15,14 +15,13 @@ from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.oci.source import ImageSource
 from gopherwhale.oci.survey import Presence
 from gopherwhale.oci.tagging import TagRules
+from gopherwhale.oci.transport import Say
 from gopherwhale.oci.workers import side_by_side
 from gopherwhale.references import Reference
 
 JOBS: Final = 8
 _EVERY: Final = 2.0
 _MEGABYTE: Final = 1e6
-
-Say = Callable[[str], None]
 
 
 def _no_note(_repository: str, _digest: str) -> None:

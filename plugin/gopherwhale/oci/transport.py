@@ -40,6 +40,7 @@ _BLOCK: Final = 256 * 1024
 _DRAINED: Final = 64 * 1024
 
 Body = Callable[[], IO[bytes]]
+Say = Callable[[str], object]
 
 
 class ConnectionLost(RegistryError):  # noqa: N818 -- a state that callers recover from
@@ -110,7 +111,7 @@ class Transport:
 
     environment: Mapping[str, str]
     access: Access = field(default_factory=Access)
-    say: Callable[[str], object] = lambda _line: None
+    say: Say = lambda _line: None
     sleep: Callable[[float], object] | None = None
     jitter: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
