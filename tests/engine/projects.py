@@ -42,6 +42,22 @@ class Installed:
         links = " ".join(filter(None, (str(self.wheels), AMBIENT.get("PIP_FIND_LINKS", ""))))
         return {**base, "PATH": f"{self.bin}{os.pathsep}{base['PATH']}", "PIP_FIND_LINKS": links}
 
+    def layer(self, folder: Path) -> Path:
+        """Make an environment above this one for whoever installs more, and give its folder of programs.
+
+        All workers of a session share what is below: a package half installed there, seen by another's pip,
+        has no version yet.
+        """
+        python = str(self.bin / "python")
+        home = folder / "environment"
+        subprocess.run([python, "-m", "venv", "--without-pip", str(home)], check=True, timeout=60)
+        (_packages(home) / "below.pth").write_text(f"{_packages(self.bin.parent)}\n", encoding="utf-8")
+        return home / "bin"
+
+    def packages(self) -> list[str]:
+        """What is installed, by the names of its folders."""
+        return sorted(path.name for path in _packages(self.bin.parent).iterdir())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
@@ -87,6 +103,11 @@ class Project:
         text = path.read_text()
         assert old in text, f"{file} does not hold {old!r}"
         path.write_text(text.replace(old, new))
+
+
+def _packages(environment: Path) -> Path:
+    (folder,) = environment.glob("lib/python*/site-packages")
+    return folder
 
 
 def install(folder: Path) -> None:

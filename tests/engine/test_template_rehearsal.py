@@ -44,15 +44,19 @@ def runner(
     registry_factory: Callable[..., Registry],
     docker_config: Path,
     tmp_path: Path,
-) -> _Runner:
+) -> Iterator[_Runner]:
     """Give a repository for a kind of registry, and what GitHub or GitLab does around its lines."""
+    shared = installed.packages()
     chosen = {"registry": request.param, **{**_WAYS, **_WEEKLY}[request.param]}
     kind = chosen["registry"]
     registry = registry_factory("AWS" if kind == "ecr" else "gopher", "a pass:word")
     image = f"{registry.address}/acme/hello"
     caches: Mapping[str, str] = request.getfixturevalue("compiling")
+    below = installed.environment(caches)
     environment = {
-        **installed.environment(caches),
+        **below,
+        # Its lines install packages.
+        "PATH": f"{installed.layer(tmp_path)}{os.pathsep}{below['PATH']}",
         "DOCKER_CONFIG": str(docker_config),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
     }
@@ -71,7 +75,8 @@ def runner(
     project.commit("first")
     go = shutil.which("go", path=caches["PATH"])
     assert go is not None
-    return _Runner(project, registry, tmp_path, Path(go))
+    yield _Runner(project, registry, tmp_path, Path(go))
+    assert installed.packages() == shared
 
 
 def _mounts_of_its_own(recipe: str, name: str) -> str:
