@@ -5,6 +5,7 @@ Cookiecutter renders this file as a template and runs it alone in the new reposi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -180,5 +181,14 @@ def main() -> None:
         sys.stdout.write(greet(answers, here.name, hindered))
 
 
+def leave_nothing(copy: Path) -> None:
+    """Remove what cookiecutter made of this file: it stays among the temporary files, answers and all."""
+    if copy.name != "post_gen_project.py":
+        # Not every system lets a program's own file go.
+        with contextlib.suppress(OSError):
+            copy.unlink()
+
+
 if __name__ == "__main__":
+    leave_nothing(Path(__file__))
     main()

@@ -6,6 +6,7 @@ The answers come in as JSON: Jinja's `tojson` leaves no quote that could end the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -377,5 +378,14 @@ def main() -> int:
     return 1 if found else 0
 
 
+def leave_nothing(copy: Path) -> None:
+    """Remove what cookiecutter made of this file: it stays among the temporary files, answers and all."""
+    if copy.name != "pre_gen_project.py":
+        # Not every system lets a program's own file go.
+        with contextlib.suppress(OSError):
+            copy.unlink()
+
+
 if __name__ == "__main__":
+    leave_nothing(Path(__file__))
     sys.exit(main())

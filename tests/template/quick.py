@@ -90,7 +90,7 @@ def _run_here(script_path: str, cwd: Path | str = ".") -> None:
             raise FailedHookException(f"Hook script failed (exit status: {end.code})") from None
     finally:
         sys.path[:] = path
-        Path(script_path).unlink()
+        Path(script_path).unlink(missing_ok=True)
 
 
 def _ask_once(command: Any, **options: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from cookiecutter.exceptions import CookiecutterException, FailedHookException
 
 from gopherwhale import settings
-from tests.template.baking import ROOT, bake, bake_with, files
+from tests.template.baking import HOOKS, ROOT, bake, bake_with, files
 
 _WHO = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
 _IDENTITY = dict.fromkeys(_WHO, "t@example.invalid")
@@ -39,14 +40,14 @@ def test_20_what_follows_from_the_answers_cannot_be_set(
 
 def test_20_a_hostile_cookiecutterrc_is_inert(tmp_path: Path) -> None:
     """Through the program itself, with a HOME of a stranger's: refused with our words, and nothing is run."""
-    home, target = tmp_path / "home", tmp_path / "target"
-    home.mkdir()
-    target.mkdir()
+    home, target, temporary = (tmp_path / name for name in ("home", "target", "temporary"))
+    for folder in (home, target, temporary):
+        folder.mkdir()
     answers = {"project": "$(touch touched)", "module": "a`touch touched`", "__ci_task": "touch touched; "}
     (home / ".cookiecutterrc").write_text(json.dumps({"default_context": answers}), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "cookiecutter", "--no-input", str(ROOT)],
-        cwd=target, env={**os.environ, "HOME": str(home)},
+        cwd=target, env={**os.environ, "HOME": str(home), "TMPDIR": str(temporary)},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode != 0
@@ -54,6 +55,7 @@ def test_20_a_hostile_cookiecutterrc_is_inert(tmp_path: Path) -> None:
         *answers
     }
     assert list(target.rglob("*")) == []
+    assert list(temporary.rglob("*")) == []
     assert list(tmp_path.rglob("touched")) == []
 
 
@@ -142,3 +144,13 @@ def test_the_greeting_puts_it_under_git_on_the_default_branch(
     environment = {**os.environ, **_IDENTITY}
     subprocess.run(["sh", "-ec", line], cwd=folder, env=environment, check=True, timeout=60)
     assert _git(folder, "status", "--porcelain", "--branch") == "## trunk"
+
+
+@pytest.mark.parametrize("name", ["pre_gen_project", "post_gen_project"])
+def test_a_hook_removes_its_rendered_copy_and_never_itself(tmp_path: Path, name: str) -> None:
+    """Cookiecutter runs a copy under another name and leaves it in the folder of temporary files."""
+    text = (HOOKS / f"{name}.py").read_bytes()
+    for copy in (tmp_path / "tmp1.py", tmp_path / f"{name}.py"):
+        copy.write_bytes(text)
+        runpy.run_path(str(copy), run_name="loaded")["leave_nothing"](copy)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{name}.py"]
