@@ -22,7 +22,7 @@ from gopherwhale.flags import Flag
 from gopherwhale.guesses import closest
 from gopherwhale.repository_commands import REPOSITORY_COMMANDS
 from gopherwhale.roots import find_root
-from gopherwhale.running import run
+from gopherwhale.running import open_streams, run
 
 _NAMED: Final = {f"docker.{one.name}": one for one in COMMANDS} | {
     one.name: one for one in REPOSITORY_COMMANDS
@@ -42,6 +42,7 @@ _USAGE: Final = "usage: gopherwhale [--help] [--version] [--list] COMMAND [--fla
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the commands named on the command line and exit with the code of what happened."""
     words = list(sys.argv[1:] if argv is None else argv)
+    open_streams()
     try:
         try:
             code = _main(words)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from typing import Final
 
 import nox
 
@@ -15,6 +16,11 @@ from gopherwhale.commands import COMMANDS
 from gopherwhale.errors import UsageError
 from gopherwhale.flags import Command
 from gopherwhale.guesses import advice
+
+# Seconds that a run has to end its compilers and to clean up: after Ctrl-C, and then after SIGTERM. Of itself
+# nox gives it half of one; GitHub gives a cancelled step ten in all.
+_INTERRUPTED: Final = 5.0
+_TERMINATED: Final = 5.0
 
 
 def register(only: Collection[str] = ()) -> None:
@@ -37,7 +43,14 @@ def register(only: Collection[str] = ()) -> None:
 def _register(name: str, command: Command) -> None:
     def session(session: nox.Session) -> None:
         task = f"docker.{command.name}"
-        session.run(sys.executable, "-m", "gopherwhale", task, *session.posargs, external=True)
+        session.run(
+            *(sys.executable, "-m", "gopherwhale", task, *session.posargs),
+            external=True,
+            # nox would put progress among the results.
+            stderr=None,
+            interrupt_timeout=_INTERRUPTED,
+            terminate_timeout=_TERMINATED,
+        )
 
     session.__doc__ = command.summary
     # Nothing is installed: gopherwhale is where nox is. Not a default: a bare `nox` must not push.

@@ -20,6 +20,7 @@ from gopherwhale.oci.documents import encode  # noqa: TID251
 from gopherwhale.oci.layout import Layout  # noqa: TID251
 from gopherwhale.oci.source import ImageSource  # noqa: TID251
 from gopherwhale.plan import ImagePlan, Plan  # noqa: TID251
+from gopherwhale.stopping import held
 from gopherwhale.unfinished import Notes  # noqa: TID251
 
 if TYPE_CHECKING:
@@ -126,15 +127,18 @@ def finish(publications: Sequence[Publication]) -> list[PushResult]:
     """
     from gopherwhale.oci.push import tag_all  # noqa: PLC0415, TID251
 
-    results = tag_all([publication.brought for publication in publications])
+    if not publications:
+        return []
     problems = []
-    for publication, result in zip(publications, results, strict=True):
-        try:
-            publication.end(result)
-        except UsageError as error:
-            problems.append(error.problem)
-    if problems:
-        raise UsageError("; ".join(problems))
+    with held(publications[0].brought.say, "the tags are moved and the receipt is written"):
+        results = tag_all([publication.brought for publication in publications])
+        for publication, result in zip(publications, results, strict=True):
+            try:
+                publication.end(result)
+            except UsageError as error:
+                problems.append(error.problem)
+        if problems:
+            raise UsageError("; ".join(problems))
     return results
 
 

@@ -5,14 +5,12 @@ It imports what a command needs when that command runs, so that lists and help s
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from gopherwhale.errors import ExitCode, GopherwhaleError, UsageError, system_refusal
 from gopherwhale.flags import Command
@@ -32,8 +30,11 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
     Returns:
         The exit code: of the error's class, or the command's own.
     """
+    from gopherwhale.stopping import stoppable  # noqa: PLC0415 -- lists and help need no signals
+
+    open_streams()
     try:
-        with _stoppable():
+        with stoppable():
             return _do(command, flags, configuration)
     except GopherwhaleError as error:
         sys.stderr.write(f"gopherwhale: {error}\n")
@@ -51,27 +52,14 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
         return ExitCode.INTERRUPTED
 
 
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM, by which a CI cancels a job, end a run through its own blocks, which clean up."""
-    import signal  # noqa: PLC0415 -- lists and help need none
-    import threading  # noqa: PLC0415 -- the same
+def open_streams() -> None:
+    """Put a stream that holds and takes nothing where a process was started without one, as by `<&-`.
 
-    before = signal.getsignal(signal.SIGTERM)
-    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        # As a shell counts it.
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        # What was not set from Python cannot be set back from it.
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+    What is opened next would else be taken for it by every process that is started.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 -- to the very end
 
 
 def _do(command: Command, flags: Mapping[str, Any], configuration: Callable[[], Mapping[str, Any]]) -> int:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -280,6 +283,52 @@ def test_every_command_is_a_nox_session(repository: Path) -> None:
     done = run("nox", "-l")
     assert done.returncode == 0, done.stderr
     assert all(f"- docker-{command.name} ->" in done.stdout for command in COMMANDS), repository
+
+
+@pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-"])
+def test_a_standard_stream_that_is_closed_is_done_without(repository: Path, stream: str) -> None:
+    """Some who start processes give them none: that is no reason for a traceback."""
+    commit(write(repository, {"main.go": MAIN}))
+    git(repository, "tag", "v1.2")
+    command = [sys.executable, "-m", "gopherwhale", "docker.plan", "--engine", "go"]
+    closed = ["sh", "-c", f'exec "$@" {stream}', "sh", *command]
+    done = subprocess.run(closed, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert bool(done.stdout) == (stream != ">&-")
+
+
+def test_a_session_s_progress_stands_apart_from_its_result(repository: Path) -> None:
+    """`nox -s docker-plan -- --format json > plan.json` is JSON, whatever is said meanwhile."""
+    commit(write(repository, {"main.go": MAIN}))
+    git(repository, "tag", "v1.2")
+    done = run("nox", "-s", "docker-plan", "--", "--engine", "go", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["schema"] == 1
+    assert "the git tag v1.2 gives no tag" in done.stderr
+
+
+def test_a_session_that_is_interrupted_may_clean_up(repository: Path) -> None:
+    """Of itself nox kills what has not ended half a second after Ctrl-C: temporary files would be left."""
+    (repository / "noxfile.py").write_text(
+        "import sys\n\nfrom gopherwhale.nox import register\n\nregister()\nsys.executable = './slow'\n"
+    )
+    slow, started = repository / "slow", repository / "started"
+    slow.write_text(
+        "#!/bin/sh\ntrap 'sleep 0.8; touch cleaned; exit 130' INT\n"
+        "touch started; while :; do sleep 0.05; done\n"
+    )
+    slow.chmod(0o755)
+    with subprocess.Popen([sys.executable, "-m", "nox", "-s", "docker-plan"], start_new_session=True) as nox:
+        try:
+            end = time.monotonic() + 30
+            while not started.exists() and time.monotonic() < end:
+                time.sleep(0.02)
+            os.killpg(nox.pid, signal.SIGINT)
+            assert nox.wait(30) != 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(nox.pid, signal.SIGKILL)
+    assert (repository / "cleaned").exists()
 
 
 def test_listing_imports_nothing_heavy(listing: subprocess.CompletedProcess[str]) -> None:

@@ -105,6 +105,30 @@ def test_an_empty_password_is_refused(
         login(request(tmp_path, docker.path), ["ghcr.io"], username="gopher")
 
 
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_05_a_password_that_is_no_text_is_refused_and_not_shown(
+    docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, errors: str
+) -> None:
+    """Bytes that Python reads or not, as the locale has it, end in no traceback."""
+    given = io.TextIOWrapper(io.BytesIO(b"canary\xff\n"), encoding="utf-8", errors=errors)
+    monkeypatch.setattr(sys, "stdin", given)
+    with pytest.raises(UsageError, match="holds what is no text") as caught:
+        login(request(tmp_path, docker.path), ["ghcr.io"], username="gopher")
+    assert "canary" not in str(caught.value)
+    assert not docker.notes.exists()
+
+
+def test_every_registry_that_our_images_go_to_is_the_default(docker: Docker, tmp_path: Path) -> None:
+    """The further ones of `also_push_to` too: a push wants them all."""
+    further = {f"{name}_QUAY": text for name, text in JOB.items()} | {"GOPHERWHALE_REGISTRY_QUAY": "quay.io"}
+    places = {
+        "GOPHERWHALE_REPOSITORY": "ghcr.io/acme/hello",
+        "GOPHERWHALE_ALSO_PUSH_TO": "quay.io/acme/hello",
+    }
+    login(request(tmp_path, docker.path, **JOB, **further, **places))
+    assert [words[-1] for words, _ in docker.calls()] == ["ghcr.io", "quay.io"]
+
+
 def test_05_a_log_in_that_fails_says_so_without_the_password(tmp_path: Path) -> None:
     """Docker's own words stand on stderr; ours are one line."""
     docker = Docker(tmp_path, code=1)

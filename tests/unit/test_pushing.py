@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pkgutil
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +34,7 @@ from gopherwhale.oci.layout_writer import LayoutWriter
 from gopherwhale.oci.transport import Transport
 from gopherwhale.pipeline import Built, Meanwhile, PlatformWork, Say
 from gopherwhale.plan import ImagePlan
+from gopherwhale.stopping import stoppable
 from tests.faults.proxy import Fault, Proxy, Reply, proxying
 from tests.faults.proxy import Request as Asked
 from tests.faults.registry import MemoryRegistry, serving
@@ -497,6 +501,42 @@ def test_a_release_that_stands_stops_the_other_images_too(desk: Desk) -> None:
     with pytest.raises(UsageError, match=r"acme/b:1\.0\.0 is released already"):
         desk.push(tags=["1.0.0", "latest"])
     assert desk.registry.tags == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_02_a_push_that_is_told_to_stop_between_two_tags_moves_them_all_first(
+    desk: Desk, number: signal.Signals
+) -> None:
+    """They are few: half of them moved would be neither the old state nor the new."""
+    two_images(desk)
+
+    def script(request: Asked) -> None:
+        if request.kind == "PUT tag" and desk.proxy.kinds("PUT tag") == ["PUT tag"]:
+            os.kill(os.getpid(), number)
+
+    desk.proxy.script = script
+    with stoppable(), pytest.raises((KeyboardInterrupt, SystemExit)):
+        desk.push()
+    assert len(desk.registry.tags) == 4
+    assert len(list(desk.folder.glob("dist/*/receipt.json"))) == 2
+    assert desk.err.getvalue().count("once more ends it at once") == 1
+
+
+def test_02_whoever_says_it_twice_is_obeyed_at_once(desk: Desk) -> None:
+    """A registry that does not answer keeps nobody."""
+
+    def script(request: Asked) -> None:
+        if request.kind == "PUT tag":
+            for said in ("once more", ""):
+                os.kill(os.getpid(), signal.SIGINT)
+                while said not in desk.err.getvalue():
+                    time.sleep(0.01)
+
+    desk.proxy.script = script
+    with pytest.raises(KeyboardInterrupt):
+        desk.push(tags=["latest", "next"])
+    assert ("acme/hello", "next") not in desk.registry.tags
+    assert desk.notes.exists()
 
 
 def test_tags_of_another_image_that_cannot_be_set_back_are_named(desk: Desk) -> None:

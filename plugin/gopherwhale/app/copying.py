@@ -22,6 +22,7 @@ from gopherwhale.oci.survey import look_at_tags
 from gopherwhale.references import Reference
 from gopherwhale.references import parse as parse_reference
 from gopherwhale.settings import Settings
+from gopherwhale.stopping import held
 from gopherwhale.verify.image import Wanted, verify_image
 
 
@@ -130,8 +131,9 @@ def _bring(
         waiting.append(brought)
         counts.append(count)
     # Tags move when the image is in every place, and everywhere or nowhere.
-    results = zip(tag_all(waiting), counts, strict=True)
-    return [_Copied(result=result, referrers=count) for result, count in results]
+    with held(request.console.say, "the tags are moved"):
+        results = tag_all(waiting)
+    return [_Copied(result=result, referrers=count) for result, count in zip(results, counts, strict=True)]
 
 
 def _show(source: ImageSource, copied: Sequence[_Copied], request: Request) -> None:

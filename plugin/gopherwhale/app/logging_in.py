@@ -10,7 +10,7 @@ from typing import Final
 from gopherwhale import engines
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.errors import ExitCode, UsageError
-from gopherwhale.oci.ci_credentials import Credential, Secret, from_environment
+from gopherwhale.oci.ci_credentials import Credential, Secret, from_environment, is_text
 from gopherwhale.references import parse as parse_reference
 
 _MAX_PASSWORD: Final = 64 * 1024
@@ -60,7 +60,7 @@ def _host(word: str) -> str:
 
 def _hosts_here(request: Request) -> list[str]:
     _, made = resolve(request)
-    hosts = dict.fromkeys(image.repository.registry for image in made.images if image.repository)
+    hosts = dict.fromkeys(place.registry for image in made.images for place in image.repositories)
     if not hosts:
         raise UsageError("no registry is named, and no image here has a repository", hint="name a registry")
     return list(hosts)
@@ -70,7 +70,18 @@ def _read_password(host: str, username: str) -> Secret:
     if sys.stdin.isatty():
         password = getpass.getpass(f"password of {username} at {host}: ")
     else:
-        password = sys.stdin.read(_MAX_PASSWORD + 1).rstrip("\r\n")
+        password = _read_text().rstrip("\r\n")
     if not password or len(password) > _MAX_PASSWORD:
         raise UsageError("standard input holds no password", hint='as: echo "$TOKEN" | ... --username NAME')
     return Secret(password)
+
+
+def _read_text() -> str:
+    try:
+        text = sys.stdin.read(_MAX_PASSWORD + 1)
+    except UnicodeDecodeError:
+        text = None
+    if text is None or not is_text(text):
+        # What was read is a secret: it is not repeated.
+        raise UsageError("standard input holds what is no text", hint="is the password in UTF-8?")
+    return text

@@ -56,12 +56,17 @@ class Credential:
     identity_token: Secret = field(default_factory=lambda: Secret(""))
 
 
+def is_text(*words: str) -> bool:
+    """Whether strings can be sent: what a variable or JSON holds may be bytes that are no text."""
+    return not any("\ud800" <= character <= "\udfff" for word in words for character in word)
+
+
 def from_environment(environment: Mapping[str, str]) -> dict[str, Credential]:
     """Every credential of the environment, by its registry as references name it.
 
     Raises:
-        UsageError: One of the three variables is missing, or two name one registry, or one names no host; no
-            password is shown.
+        UsageError: One of the three variables is missing or no text, or two name one registry, or one names
+            no host; no password is shown.
     """
     suffixes = sorted(
         {match[2] or "" for name, text in environment.items() if text and (match := PATTERN.fullmatch(name))}
@@ -82,6 +87,8 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Credential]:
                 f"{names[0]} is {registry[:100]!r}, which is not the host of a registry",
                 hint="write it as ghcr.io or host:5000; the credential is for nothing else",
             )
+        if not is_text(username, password):
+            raise UsageError(f"the credential for {host} in {names[2]} is no text", hint="is it in UTF-8?")
         if host in found:
             raise UsageError(f"{names[0]} names {host}, for which another variable has a credential")
         found[host] = Credential(username=username, password=Secret(password))

@@ -93,6 +93,8 @@ def _in_configuration(
         user, token = "", token or password
     if not user and not token:
         return None
+    if not ci_credentials.is_text(user, password, token):
+        raise _unreadable(where)
     return Credential(username=user, password=Secret(password), identity_token=Secret(token))
 
 

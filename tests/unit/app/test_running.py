@@ -59,24 +59,27 @@ def test_a_reader_that_has_enough_and_a_bug_of_ours_pass_through(
         run(PLAN, {}, dict)
 
 
-def test_a_run_that_is_told_to_stop_ends_through_its_own_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A CI cancels by SIGTERM: compilers and temporary files go as for an interrupt."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_told_to_stop_ends_through_its_own_blocks(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """A CI cancels by SIGTERM, a terminal goes by SIGHUP: compilers and temporary files go all the same."""
     cleaned: list[str] = []
 
     def working(*_arguments: object, **_options: object) -> ExitCode:
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             time.sleep(30)
         finally:
             cleaned.append("files")
         return ExitCode.GOOD
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     monkeypatch.setattr(building, "show_plan", working)
     with pytest.raises(SystemExit) as ended:
         run(PLAN, {}, dict)
-    assert (ended.value.code, cleaned) == (143, ["files"])
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert (ended.value.code, cleaned) == (128 + number, ["files"])
+    assert signal.getsignal(number) is before
 
 
 @pytest.mark.parametrize("how", ["ignored", "in a thread"])

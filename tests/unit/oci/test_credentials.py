@@ -193,6 +193,17 @@ def test_a_credential_for_what_is_no_registry_is_refused(registry: str) -> None:
     assert "canary" not in str(caught.value)
 
 
+def test_05_a_credential_that_is_no_text_is_refused_and_not_shown(tmp_path: Path) -> None:
+    """A variable may hold any bytes, and JSON half a character: neither ends in a traceback around it."""
+    with pytest.raises(UsageError, match="GOPHERWHALE_PASSWORD is no text") as caught:
+        find("ghcr.io", triples({"": ("ghcr.io", "u", "canary\udcff")}))
+    assert "canary" not in str(caught.value)
+    token = {"auths": {"r.example": {"identitytoken": "canary\ud800"}}}
+    with pytest.raises(AuthenticationError, match="cannot be read") as refused:
+        find("r.example", configured(tmp_path, token))
+    assert "canary" not in str(refused.value)
+
+
 def test_two_credentials_for_one_registry_are_refused() -> None:
     """Which of the two was meant nobody can tell."""
     both = triples({"": ("docker.io", "u", "p"), "_HUB": (HUB_URL, "v", "q")})
