@@ -161,14 +161,21 @@ def receipt_of(image: ImagePlan, plan: Plan, result: PushResult, now: float) -> 
     }
 
 
-def built_revision(layout: Path, digest: str) -> str:
-    """The commit that a layout's image was built of from a clean tree, or empty where nobody noted that."""
+def built_of(layout: Path, digest: str) -> tuple[str, bool]:
+    """What the image of a layout was built of, as far as its build noted that.
+
+    Returns:
+        The commit, or empty where nobody noted it or the tree had changes; and whether it had.
+    """
     try:
         document = load_json(read_bounded(layout / BUILT, MAX_DOCUMENT), BUILT)
-        same = document.get("digest") == digest and document.get("dirty") is False
-        return text(document, "revision", BUILT) if same else ""
+        revision = text(document, "revision", BUILT)
     except GopherwhaleError:
-        return ""
+        return "", False
+    if document.get("digest") != digest:
+        return "", False
+    dirty = document.get("dirty") is not False
+    return "" if dirty else revision, dirty
 
 
 def check(receipts: Sequence[Receipt], image: ImagePlan, plan: Plan) -> None:

@@ -328,12 +328,12 @@ def test_a_layout_of_a_dirty_tree_or_of_nobody_has_no_commit(world: World) -> No
     """`--layout` takes the commit from the build's own receipt, where that is of this very image."""
     folder = world.build("linux/amd64")
     digest = Layout(folder).root.digest
-    assert receipts.built_revision(folder, digest) == world.commit
-    assert receipts.built_revision(folder, ZEROS) == ""
+    assert receipts.built_of(folder, digest) == (world.commit, False)
+    assert receipts.built_of(folder, ZEROS) == ("", False)
     edited(folder / receipts.BUILT, dirty=True)
-    assert receipts.built_revision(folder, digest) == ""
+    assert receipts.built_of(folder, digest) == ("", True)
     (folder / receipts.BUILT).write_text("[")
-    assert receipts.built_revision(folder, digest) == ""
+    assert receipts.built_of(folder, digest) == ("", False)
 
 
 JSON = st.recursive(

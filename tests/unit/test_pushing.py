@@ -284,7 +284,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(desk: Desk) -> None
 
 
 def test_a_layout_is_pushed_as_it_is(desk: Desk, tmp_path: Path) -> None:
-    """No build, no clean tree and no commit of ours is needed: the layout's bytes are verified and sent."""
+    """No build and no clean tree is needed: its bytes are verified and sent, and it has its own commit."""
     desk.push(tags=["latest"])
     (tmp_path / "elsewhere").mkdir()
     moved = desk.layout.rename(tmp_path / "elsewhere" / "layout")
@@ -294,7 +294,7 @@ def test_a_layout_is_pushed_as_it_is(desk: Desk, tmp_path: Path) -> None:
     assert shown["images"][0]["digest"] == digest
     assert desk.registry.tags["acme/again", "x"] == digest
     receipt = json.loads((moved / "receipt.json").read_text())
-    assert (receipt["revision"], receipt["dirty"]) == ("", False)
+    assert (receipt["revision"], receipt["dirty"]) == (desk.head(), False)
     assert desk.engine.builds == 1
 
 
@@ -325,8 +325,6 @@ def test_a_layout_of_another_commit_gets_no_tag_of_this_one(desk: Desk) -> None:
     """Its own receipt says of which it is: `sha-...` and `latest` of a later commit would be lies."""
     desk.push(tags=["auto"])
     revision, digest = desk.head(), Layout(desk.layout).root.digest
-    built = {"digest": digest, "dirty": False, "revision": revision}
-    (desk.layout / "build-receipt.json").write_text(json.dumps(built))
     desk.push("dist/hello", tags=["auto"])
     desk.commit("more.go", "package main\n")
     desk.proxy.forget()
@@ -336,6 +334,20 @@ def test_a_layout_of_another_commit_gets_no_tag_of_this_one(desk: Desk) -> None:
     assert desk.proxy.seen == []
     desk.push("dist/hello", tags=["stable"])
     assert desk.registry.tags["acme/hello", "stable"] == digest
+
+
+def test_a_layout_of_a_tree_with_changes_is_pushed_only_where_that_is_said(desk: Desk) -> None:
+    """As the tree itself: a dry run builds it, and its own receipt remembers the changes."""
+    (desk.folder / "more.go").write_text("package main\n")
+    desk.push(dry_run=True, allow_dirty=True, tags=["x"])
+    (desk.folder / "more.go").unlink()
+    desk.proxy.forget()
+    with pytest.raises(UsageError, match=r"dist/hello was built of a tree with uncommitted changes"):
+        desk.push("dist/hello", tags=["x"])
+    assert desk.proxy.seen == []
+    desk.push("dist/hello", tags=["x"], allow_dirty=True)
+    receipt = json.loads((desk.layout / "receipt.json").read_text())
+    assert (receipt["revision"], receipt["dirty"]) == ("", True)
 
 
 @pytest.mark.parametrize("wrong", ["nothing", "no layout", "other platforms", "a damaged blob"])

@@ -84,9 +84,8 @@ def cross_build(request: Request, archive: str = "", docker_archive: str = "") -
         )
     for file in filter(None, (archive, docker_archive)):
         _refuse_unwritable(request.start / file)
-    done = list(zip(made.images, cross_build_all(choose(made.images, made, request), request), strict=True))
-    for image, built in done:
-        receipts.write_built(image, made, built.root.digest)
+    chosen = choose(made.images, made, request)
+    done = list(zip(made.images, cross_build_all(chosen, made, request), strict=True))
     if archive or docker_archive:
         image, built = done[0]
         _write_archives(image, pipeline.layout_of(image, built), request, archive, docker_archive)
@@ -142,12 +141,16 @@ def _kind(image: ImagePlan) -> tuple[str, bool]:
 
 
 def cross_build_all(
-    chosen: Sequence[tuple[ImagePlan, Engine]], request: Request, meanwhile: Meanwhile = lambda: None
+    chosen: Sequence[tuple[ImagePlan, Engine]],
+    made: Plan,
+    request: Request,
+    meanwhile: Meanwhile = lambda: None,
 ) -> list[Built]:
-    """Build every platform of each image into its layout.
+    """Build every platform of each image into its layout, and note beside it what it is.
 
     Args:
         chosen: Images and their engines.
+        made: The plan that they are of.
         request: What was asked for.
         meanwhile: What the steps after this one prepare while compilers are at work.
     """
@@ -157,7 +160,11 @@ def cross_build_all(
         console.prepare()
         meanwhile()
 
-    return [pipeline.cross_build(image, engine, console.say, waiting) for image, engine in chosen]
+    done = []
+    for image, engine in chosen:
+        done.append(pipeline.cross_build(image, engine, console.say, waiting))
+        receipts.write_built(image, made, done[-1].root.digest)
+    return done
 
 
 def _refuse_unwritable(file: Path) -> None:

@@ -50,7 +50,7 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
     waiting = [image for image in made.images if not layout and not _goes_on(image, made, request)]
     chosen = choose(waiting, made, request)
     unmoved = _tags_now(made, request)
-    built = _built(made.images, chosen, request)
+    built = _built(made, chosen, request)
     layouts = [pipeline.layout_of(*one) for one in zip(made.images, built, strict=True)]
     _verify(made.images, layouts, request)
     with registry_client(request, made.access) as client:
@@ -97,8 +97,13 @@ def _with_layout(plan: Plan, layout: Path) -> Plan:
         raise UsageError(
             "--layout is one image, and there are several here", hint="choose one with --image NAME"
         )
-    # Of which commit it is, only its own receipt can say.
-    revision = receipts.built_revision(layout, Layout(layout).root.digest)
+    # Of which commit it is, and whether of that alone, only its own receipt can say.
+    revision, dirty = receipts.built_of(layout, Layout(layout).root.digest)
+    if dirty and not plan.allow_dirty:
+        raise UsageError(
+            f"{layout} was built of a tree with uncommitted changes",
+            hint="build it again of a clean tree, or push it with --allow-dirty",
+        )
     image = replace(plan.images[0], layout=layout, revision=revision)
     here = plan.revision.commit if plan.revision else ""
     if image.tags and revision not in ("", here) and tags.follow_git(image.settings.tags):
@@ -107,7 +112,9 @@ def _with_layout(plan: Plan, layout: Path) -> Plan:
             f" {here[:12] or 'none'}",
             hint="name its tags with --tag, or push it where its own commit is checked out",
         )
-    return replace(plan, images=(image,), revision=None)
+    changed = ("what was built",)
+    of = replace(plan.revision, dirty=changed) if dirty and plan.revision else None
+    return replace(plan, images=(image,), revision=of)
 
 
 def _goes_on(image: ImagePlan, plan: Plan, request: Request) -> bool:
@@ -120,12 +127,10 @@ def _goes_on(image: ImagePlan, plan: Plan, request: Request) -> bool:
     return found
 
 
-def _built(
-    images: Sequence[ImagePlan], chosen: Sequence[tuple[ImagePlan, Engine]], request: Request
-) -> list[Built]:
-    done = cross_build_all(chosen, request, _import_later)
+def _built(made: Plan, chosen: Sequence[tuple[ImagePlan, Engine]], request: Request) -> list[Built]:
+    done = cross_build_all(chosen, made, request, _import_later)
     new = dict(zip([image.name for image, _ in chosen], done, strict=True))
-    return [new[image.name] if image.name in new else pipeline.standing(image) for image in images]
+    return [new[image.name] if image.name in new else pipeline.standing(image) for image in made.images]
 
 
 def _import_later(_settings: object = None) -> None:
