@@ -69,7 +69,9 @@ class Console:
                 shown = json.dumps(document, indent=2)
         else:
             shown = text if isinstance(text, str) else text()
-        print(self._sayable(shown.rstrip()), file=self.out, flush=True)
+        # Of nothing there is no line: whoever reads line by line would take it for one.
+        if shown := shown.rstrip():
+            print(self._sayable(shown), file=self.out, flush=True)
 
     def _sayable(self, text: str) -> str:
         """With what the stream's encoding lacks as escapes; a file's name may be no text in any encoding."""

@@ -394,6 +394,17 @@ def test_tags_are_listed_by_repository(world: World) -> None:
         assert shown(request)["repositories"] == [{"repository": name, "tags": tags}]
 
 
+def test_a_repository_without_tags_is_told_of_and_lists_no_line(world: World) -> None:
+    """A name that is mistyped is no different to a registry: a line of nothing would be read as a tag."""
+    request = world.request()
+    people = replace(request, console=replace(request.console, format="table"))
+    show_tags(people, [f"{world.proxy.address}/acme/helo"])
+    assert isinstance(people.console.out, io.StringIO)
+    assert isinstance(people.console.err, io.StringIO)
+    assert people.console.out.getvalue() == ""
+    assert "/acme/helo has no tags" in people.console.err.getvalue()
+
+
 def test_a_copy_brings_the_same_digest_and_mounts_what_it_can(world: World) -> None:
     """Within a registry no blob is sent: the source's repository lends it; every destination gets its tag."""
     digest = tagged(world)

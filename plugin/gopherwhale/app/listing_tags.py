@@ -27,6 +27,8 @@ def show_tags(request: Request, repository: Sequence[str] = ()) -> ExitCode:
     targets = [parse_reference(word) for word in repository] or _targets_here(request)
     with registry_client(request, access_of(request)) as client:
         found = [(target, list_tags(client.session, target)) for target in targets]
+    for target in (target for target, tags in found if not tags):
+        request.console.say(f"{target.name} has no tags; is it called so, and may this account see it?")
     lines = [f"{target.name}:{tag}" for target, tags in found for tag in tags]
     documents = [{"repository": target.name, "tags": tags} for target, tags in found]
     request.console.show("\n".join(lines), {"schema": 1, "repositories": documents})

@@ -92,7 +92,7 @@ class Sending:
             return cast("IO[bytes]", BlobBody(self.source, blob, offset, length, self._count))
 
         sent = self.client.put_blob(target, blob, opened, mount_from=lender)
-        how = "sent" if sent else f"mounted from {lender}:"
+        how = f"mounted from {lender.name}:" if lender and not sent else "sent"
         self.say(f"{how} {blob.digest} ({blob.size} bytes) {'to' if sent else 'into'} {target.name}")
         return sent
 
