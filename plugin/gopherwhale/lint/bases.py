@@ -12,7 +12,7 @@ from gopherwhale.dockerfile.variables import expand
 from gopherwhale.dockerfile.words import Word
 from gopherwhale.lint.builds import GoBuild
 from gopherwhale.lint.findings import Edit, Finding, finding
-from gopherwhale.lint.scripts import Script, scripts
+from gopherwhale.lint.scripts import Script
 from gopherwhale.lint.view import View
 from gopherwhale.verify.codes import Severity
 
@@ -225,7 +225,7 @@ def _added(view: View, stage: Stage) -> Iterator[tuple[int, str, Edit | None]]:
 
 
 def _fetched(view: View, stage: Stage) -> Iterator[tuple[int, str, Edit | None]]:
-    for script in scripts(stage):
+    for script in view.scripts.within(stage):
         for command in script.commands:
             # Of a shell's own script the commands are looked at one by one.
             for word in command.words[1:] if not (command.script or script.chooses(command)) else ():

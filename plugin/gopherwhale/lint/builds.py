@@ -14,7 +14,7 @@ from gopherwhale.dockerfile.stages import Stage
 from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.dockerfile.words import Word
 from gopherwhale.import_paths import program_name
-from gopherwhale.lint.scripts import Script, scripts
+from gopherwhale.lint.scripts import Script, Scripts
 
 _GO = re.compile(r"(xx-)?go(1\.[0-9.]+)?")
 _TOOL = re.compile(r"[^-=\s@][^=\s@]*@[^=\s]+")
@@ -68,20 +68,20 @@ class GoBuild:
         return self.script.place(self.at.offset)[0]
 
 
-def builds_of(stage: Stage) -> Iterator[GoBuild]:
+def builds_of(stage: Stage, scripts: Scripts) -> Iterator[GoBuild]:
     """Each build of the sources by Go in a stage, with the variables that are set for it."""
-    return _every(stage, tools=False)
+    return _every(stage, scripts, tools=False)
 
 
-def tools_of(stage: Stage) -> Iterator[GoBuild]:
+def tools_of(stage: Stage, scripts: Scripts) -> Iterator[GoBuild]:
     """Each `go install MODULE@VERSION` in a stage, likewise."""
-    return _every(stage, tools=True)
+    return _every(stage, scripts, tools=True)
 
 
-def _every(stage: Stage, *, tools: bool) -> Iterator[GoBuild]:
+def _every(stage: Stage, scripts: Scripts, *, tools: bool) -> Iterator[GoBuild]:
     declared: dict[str, Setting] = {}
     waiting = deque(stage.variables)
-    for script in scripts(stage):
+    for script in scripts.within(stage):
         while waiting and waiting[0].by.line < script.run.line:
             one = waiting.popleft()
             declared[one.name] = Setting(value=one.value, line=one.by.line)

@@ -11,7 +11,6 @@ from gopherwhale.dockerfile.stages import SCRATCH, Stage
 from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.lint.builds import GoBuild, caches
 from gopherwhale.lint.findings import Edit, Finding, finding
-from gopherwhale.lint.scripts import scripts_of
 from gopherwhale.lint.view import View
 
 _MODULES = re.compile(r"(\S*/)?go\.(mod|sum|work|work\.sum|\*|mod\*|sum\*|\{?mod,sum\}?)\*?")
@@ -31,7 +30,7 @@ def apart(view: View) -> Iterator[Finding]:
         before = [
             one for stage in reversed(chain) for one in stage.instructions if one.end < build.script.run.line
         ]
-        download = next((one for one in before if _downloads(one)), None)
+        download = next((one for one in before if _downloads(view, one)), None)
         copies = [one for one in before if _is_copy_of_sources(one)]
         whole = [one for one in copies if download and one.line < download.line and _is_whole(one)]
         if download and whole:
@@ -70,11 +69,11 @@ def _module_lines(view: View) -> str:
     return "\n".join(["COPY go.mod go.sum* ./", *copies, "RUN go mod download"])
 
 
-def _downloads(one: Instruction) -> bool:
+def _downloads(view: View, one: Instruction) -> bool:
     verbs = (["mod", "download"], ["mod", "vendor"], ["mod", "tidy"], ["get"])
     return one.name == "RUN" and any(
         command.program in ("go", "xx-go") and any(command.arguments[: len(verb)] == verb for verb in verbs)
-        for script in scripts_of(one)
+        for script in view.scripts.of(one)
         for command in script.commands
     )
 

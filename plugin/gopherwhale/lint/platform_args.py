@@ -10,7 +10,6 @@ from gopherwhale.dockerfile.stages import Stage, Variable
 from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.dockerfile.variables import PLATFORM_ARGS, Use, uses
 from gopherwhale.lint.findings import Edit, Finding, finding
-from gopherwhale.lint.scripts import scripts_of
 from gopherwhale.lint.view import View
 from gopherwhale.verify.codes import Severity
 
@@ -79,7 +78,7 @@ def undeclared(view: View) -> Iterator[Finding]:
     for stage in view.stages.all:
         told: set[str] = set()
         for one in stage.instructions:
-            for name, line in _read_by(one):
+            for name, line in _read_by(view, one):
                 if name in told or stage.may_read(name, one.line):
                     continue
                 told.add(name)
@@ -90,7 +89,7 @@ def undeclared(view: View) -> Iterator[Finding]:
         yield from _helpers(view, stage, told)
 
 
-def _read_by(one: Instruction) -> Iterator[tuple[str, int]]:
+def _read_by(view: View, one: Instruction) -> Iterator[tuple[str, int]]:
     """The platform arguments that an instruction reads, and where."""
     if one.name in _READ_LATER:
         return
@@ -99,7 +98,7 @@ def _read_by(one: Instruction) -> Iterator[tuple[str, int]]:
     own = {name: one.place(use.offset)[0] for use in _uses(one.source, one, start) if (name := use.name)}
     yield from own.items()
     if one.name == "RUN" and one.json is None:
-        for script in scripts_of(one):
+        for script in view.scripts.of(one):
             if script.line:
                 text = re.sub(r"^\s*#.*", "", script.text, flags=re.MULTILINE)
                 yield from ((use.name, max(script.line, one.line)) for use in _uses(text, one, 0))
@@ -120,7 +119,7 @@ def _helpers(view: View, stage: Stage, told: set[str]) -> Iterator[Finding]:
     if not stage.on_build_platform:
         return
     for one in stage.instructions:
-        for script in scripts_of(one) if one.name == "RUN" else ():
+        for script in view.scripts.of(one) if one.name == "RUN" else ():
             used = [command for command in script.commands if _XX.fullmatch(command.program)]
             declared = any(stage.may_read(name, one.line) for name in ("TARGETPLATFORM", "TARGETARCH"))
             if used and not declared and "TARGETPLATFORM" not in told:

@@ -82,19 +82,32 @@ class Script:
         return before in _TESTS or (at >= 0 and self._depths[at][1] > 0)
 
 
-def scripts(stage: Stage) -> Iterator[Script]:
-    """What the RUNs of a stage give to a shell; nothing where that is no POSIX shell."""
-    inherited = stage.parents[0].shell if stage.parents else None
-    posix = _is_posix(inherited) if inherited else True
-    for one in stage.instructions:
-        if one.name == "SHELL":
-            posix = _is_posix(one)
-        elif one.name == "RUN" and posix:
-            yield from scripts_of(one)
+class Scripts:
+    """The scripts of a Dockerfile's RUNs, each taken apart once, whatever number of rules look at it."""
+
+    def __init__(self) -> None:
+        """None are known yet."""
+        # By identity: to compare instructions is to read them. Each is held, so that its id stays its own.
+        self._known: dict[int, tuple[Instruction, tuple[Script, ...]]] = {}
+
+    def within(self, stage: Stage) -> Iterator[Script]:
+        """What the RUNs of a stage give to a shell; nothing where that is no POSIX shell."""
+        inherited = stage.parents[0].shell if stage.parents else None
+        posix = _is_posix(inherited) if inherited else True
+        for one in stage.instructions:
+            if one.name == "SHELL":
+                posix = _is_posix(one)
+            elif one.name == "RUN" and posix:
+                yield from self.of(one)
+
+    def of(self, run: Instruction) -> tuple[Script, ...]:
+        """The scripts of one RUN: its own line, and heredocs that are scripts themselves."""
+        if id(run) not in self._known:
+            self._known[id(run)] = (run, tuple(_scripts_of(run)))
+        return self._known[id(run)][1]
 
 
-def scripts_of(one: Instruction) -> Iterator[Script]:
-    """The scripts of one RUN: its own line, and heredocs that are scripts themselves."""
+def _scripts_of(one: Instruction) -> Iterator[Script]:
     if one.json is not None:
         yield Script(text=shell_command(one.json) or shlex.join(one.json), start=0, run=one, line=-1)
         return

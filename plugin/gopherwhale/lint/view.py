@@ -13,7 +13,7 @@ from gopherwhale.dockerfile.stages import Stage, Stages, read_stages
 from gopherwhale.dockerfile.syntax import Dockerfile, Instruction
 from gopherwhale.lint.builds import GoBuild, builds_of
 from gopherwhale.lint.findings import Edit
-from gopherwhale.lint.scripts import Script
+from gopherwhale.lint.scripts import Script, Scripts
 from gopherwhale.platforms import Platform
 from gopherwhale.verify.policy import Rule
 
@@ -69,6 +69,11 @@ class View:
         return read_stages(self.file, self.around.target, self.around.build_args)
 
     @functools.cached_property
+    def scripts(self) -> Scripts:
+        """What its RUNs give to a shell."""
+        return Scripts()
+
+    @functools.cached_property
     def used(self) -> list[Stage]:
         """Those that the image is made of, in order."""
         return [stage for stage in self.stages.all if stage in self.stages.used]
@@ -87,7 +92,7 @@ class View:
     @functools.cached_property
     def builds(self) -> list[GoBuild]:
         """The Go builds of the stages that the image is made of; of very many, the first."""
-        every = (build for stage in self.used for build in builds_of(stage))
+        every = (build for stage in self.used for build in builds_of(stage, self.scripts))
         return list(itertools.islice(every, MOST_BUILDS))
 
     def is_all(self, value: str) -> bool:

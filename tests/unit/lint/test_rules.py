@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from gopherwhale.dockerfile import shell
+from gopherwhale.dockerfile.shell import Command
 from gopherwhale.dockerfile.syntax import parse
+from gopherwhale.lint import scripts
 from gopherwhale.lint.codes import CODES
 from gopherwhale.lint.findings import Finding
 from gopherwhale.lint.fixing import fix
@@ -660,3 +663,16 @@ def test_a_file_of_nothing_but_tools_costs_no_more_than_its_first_hundred() -> N
     head = "FROM --platform=$BUILDPLATFORM golang:1 AS build\n"
     text = head + "RUN go install e.com/x@v1\n" * 600
     assert len(lines("target-ignored", f"{text}FROM a:1\nCOPY --from=build /go/bin/x /\n")) == MOST_BUILDS
+
+
+def test_every_script_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rules look at it: a file of half a megabyte cost 10 s."""
+    seen: list[str] = []
+
+    def counted(text: str, start: int = 0) -> list[Command]:
+        seen.append(text[start:])
+        return shell.commands(text, start)
+
+    monkeypatch.setattr(scripts, "commands", counted)
+    found(stage("RUN go mod download", "RUN sh -c 'xx-go build'", "RUN <<EOF", "go build", "EOF"))
+    assert sorted(seen) == ["<<EOF", "go build", "go mod download", "sh -c 'xx-go build'", "xx-go build"]
