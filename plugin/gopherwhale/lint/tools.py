@@ -14,7 +14,9 @@ from gopherwhale.lint.view import MOST_BUILDS, View
 
 def installed(view: View) -> Iterator[Finding]:
     """`target-ignored` for a tool of others that goes into the image; one that only builds is left alone."""
-    every = (build for stage in view.used if stage not in view.chosen for build in tools_of(stage, view.scripts))
+    every = (
+        build for stage in view.used if stage not in view.chosen for build in tools_of(stage, view.scripts)
+    )
     for build in itertools.islice(every, MOST_BUILDS):
         told = build.by_xx or "GOARCH" in build.environment or "GOARCH" in build.script.text
         if told or not is_elsewhere(view, build) or not _is_shipped(view, build):
