@@ -7,7 +7,7 @@ import functools
 import glob
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gopherwhale.dockerfile.syntax import Dockerfile, Instruction
@@ -72,10 +72,10 @@ class Stage:
         return tuple(one for instruction in self.instructions for one in variables_of(instruction))
 
     @functools.cached_property
-    def handed_on(self) -> tuple[Variable, ...]:
-        """The ARGs and ENVs that its ONBUILDs give to whatever stands on it."""
-        triggers = filter(None, (one.trigger for one in self.instructions))
-        return tuple(one for trigger in triggers for one in variables_of(trigger))
+    def heir(self) -> Stage | None:
+        """What its ONBUILDs make of whatever is built on it; None where it has none."""
+        triggers = tuple(filter(None, (one.trigger for one in self.instructions)))
+        return replace(self, name="", parents=(self,), instructions=triggers) if triggers else None
 
     @functools.cached_property
     def values(self) -> Mapping[str, str | None]:
@@ -136,7 +136,7 @@ class Stages:
         yield from self.arguments
         for stage in self.all:
             yield from stage.own_variables
-            yield from stage.handed_on
+            yield from stage.heir.own_variables if stage.heir else ()
 
 
 def read_stages(file: Dockerfile, target: str = "", build_args: Mapping[str, str] | None = None) -> Stages:

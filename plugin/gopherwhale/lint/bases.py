@@ -31,6 +31,9 @@ def emulated(view: View) -> Iterator[Finding]:
     seen: set[Stage] = set()
     for build in view.builds:
         stage = build.stage
+        if stage not in view.used:
+            # Whoever builds on an image chooses the platform that its ONBUILDs run on.
+            continue
         root = list(stage.chain)[-1]
         own = root.platform_of_base in ("", "$TARGETPLATFORM") and root.base != SCRATCH
         if not own or root in seen or view.chosen & set(stage.chain) or _needs_a_compiler(build):
@@ -174,7 +177,7 @@ def _is_latest(image: str) -> bool:
 
 def downloads(view: View) -> Iterator[Finding]:
     """`download-of-one-architecture`: by ADD, or by whatever a RUN calls with a URL."""
-    for stage in view.used:
+    for stage in view.bodies:
         if stage in view.chosen:
             continue
         for line, url, edit in [*_added(view, stage), *_fetched(view, stage)]:
@@ -185,14 +188,14 @@ def downloads(view: View) -> Iterator[Finding]:
                     view.path,
                     line,
                     f"a download for {found[1]}",
-                    severity=_weight(view, final=stage in view.final_chain, value=found[1]),
+                    severity=_weight(view, final=view.is_final(stage), value=found[1]),
                     edit=edit,
                 )
 
 
 def copies(view: View) -> Iterator[Finding]:
     """`copy-of-one-architecture`: what was compiled outside, or for one, and goes into each image."""
-    for stage in view.used:
+    for stage in view.bodies:
         found = list(_copied(stage))
         # Several are a program for each, from which somebody chooses later.
         if stage in view.chosen or len({architecture.lower() for *_, architecture in found}) != 1:
@@ -203,7 +206,7 @@ def copies(view: View) -> Iterator[Finding]:
                 view.path,
                 one.place(word.offset)[0],
                 f"a file for {architecture}",
-                severity=_weight(view, final=stage in view.final_chain, value=architecture),
+                severity=_weight(view, final=view.is_final(stage), value=architecture),
                 edit=None if one.json else _by_argument(view, one, word.offset, word.raw),
             )
 

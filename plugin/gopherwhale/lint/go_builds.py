@@ -145,6 +145,9 @@ def base(view: View) -> Iterator[Finding]:
     if final is None or not _STATIC.search(final.root_base):
         return
     for build in view.builds:
+        if build.stage not in view.used:
+            # An ONBUILD's program goes into the image of whoever builds on this one.
+            continue
         setting = build.environment.get("CGO_ENABLED")
         arguments = " ".join(build.arguments)
         value = setting.value if setting else ""

@@ -24,7 +24,7 @@ def apart(view: View) -> Iterator[Finding]:
     told: set[Stage] = set()
     for build in view.builds:
         chain = list(build.stage.chain)
-        if chain[-1] in told or _needs_no_download(view, build):
+        if build.stage not in view.used or chain[-1] in told or _needs_no_download(view, build):
             continue
         told.add(chain[-1])
         before = [

@@ -13,7 +13,7 @@ from gopherwhale.lint.findings import Edit, Finding, finding
 from gopherwhale.lint.view import View
 from gopherwhale.verify.codes import Severity
 
-# A child's build runs an ONBUILD, a container runs the other three: none reads the stage's arguments.
+# What stands on the stage runs an ONBUILD, a container runs the other three: none reads its arguments.
 _READ_LATER: Final = frozenset({"CMD", "ENTRYPOINT", "HEALTHCHECK", "ONBUILD"})
 _XX = re.compile(r"xx-(?!info$)[a-z-]+")
 
@@ -75,18 +75,23 @@ def above_from(view: View) -> Iterator[Finding]:
 
 def undeclared(view: View) -> Iterator[Finding]:
     """`platform-arg-undeclared`."""
-    for stage in view.stages.all:
+    for stage in (body for one in view.stages.all for body in (one, one.heir) if body):
         told: set[str] = set()
         for one in stage.instructions:
             for name, line in _read_by(view, one):
                 if name in told or stage.may_read(name, one.line):
                     continue
                 told.add(name)
-                edit = Edit(line=one.line, end=one.line - 1, text=f"ARG {name}")
+                edit = _declared_above(one, name)
                 found = f"{one.name} reads {name}"
                 severity = _severity(name)
                 yield finding("platform-arg-undeclared", view.path, line, found, severity=severity, edit=edit)
         yield from _helpers(view, stage, told)
+
+
+def _declared_above(one: Instruction, name: str) -> Edit:
+    handed_on = one.source[: one.start].split()[0].upper() == "ONBUILD"
+    return Edit(line=one.line, end=one.line - 1, text=f"{'ONBUILD ' if handed_on else ''}ARG {name}")
 
 
 def _read_by(view: View, one: Instruction) -> Iterator[tuple[str, int]]:
@@ -124,7 +129,7 @@ def _helpers(view: View, stage: Stage, told: set[str]) -> Iterator[Finding]:
             declared = any(stage.may_read(name, one.line) for name in ("TARGETPLATFORM", "TARGETARCH"))
             if used and not declared and "TARGETPLATFORM" not in told:
                 told.add("TARGETPLATFORM")
-                edit = Edit(line=one.line, end=one.line - 1, text="ARG TARGETPLATFORM")
+                edit = _declared_above(one, "TARGETPLATFORM")
                 line, _ = script.place(used[0].words[0].offset)
                 yield finding(
                     "platform-arg-undeclared",

@@ -79,6 +79,15 @@ class View:
         return [stage for stage in self.stages.all if stage in self.stages.used]
 
     @functools.cached_property
+    def bodies(self) -> list[Stage]:
+        """The used stages, and what their ONBUILDs make of those that stand on them."""
+        return [one for stage in self.used for one in (stage, stage.heir) if one]
+
+    def is_final(self, stage: Stage) -> bool:
+        """Whether what a stage, or its ONBUILDs, put into the file system is the image's own."""
+        return any(one in self.final_chain and stage in (one, one.heir) for one in (stage, *stage.parents))
+
+    @functools.cached_property
     def final_chain(self) -> frozenset[Stage]:
         """The final stage and those that it stands on."""
         return frozenset(self.stages.final.chain if self.stages.final else ())
@@ -87,12 +96,13 @@ class View:
     def chosen(self) -> frozenset[Stage]:
         """The stages that a variable in a FROM chooses from: each is for an architecture of its own."""
         pairs = [(stage, stage.parents) for stage in self.stages.all if "$" in stage.base]
-        return frozenset(parent for _, parents in pairs for parent in parents)
+        several = (one for _, parents in pairs for parent in parents for one in (parent, parent.heir))
+        return frozenset(one for one in several if one)
 
     @functools.cached_property
     def builds(self) -> list[GoBuild]:
-        """The Go builds of the stages that the image is made of; of very many, the first."""
-        every = (build for stage in self.used for build in builds_of(stage, self.scripts))
+        """The Go builds of the stages that the image is made of, and of their ONBUILDs; of many, the first."""
+        every = (build for stage in self.bodies for build in builds_of(stage, self.scripts))
         return list(itertools.islice(every, MOST_BUILDS))
 
     def is_all(self, value: str) -> bool:

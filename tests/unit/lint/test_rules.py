@@ -124,7 +124,9 @@ def test_defaults_of_platform_arguments(code: str, text: str, expected: list[tup
         ("FROM a-$TARGETARCH", []),
         ("FROM --platform=$TARGETPLATFORM a", []),
         ("FROM a\nCMD echo $TARGETARCH\nENTRYPOINT echo $TARGETARCH", []),
-        ("FROM a\nONBUILD RUN echo $TARGETARCH", []),
+        ("FROM a\nONBUILD RUN echo $TARGETARCH", [(2, "error")]),
+        ("FROM a\nONBUILD ARG TARGETARCH\nONBUILD RUN echo $TARGETARCH", []),
+        ("FROM a\nENV TARGETARCH=$TARGETARCH\nONBUILD RUN echo $TARGETARCH", [(2, "error")]),
         ("FROM a\nARG TARGETARCH\nFROM b\nRUN echo $TARGETARCH", [(4, "error")]),
         ("FROM a AS b\nARG TARGETARCH\nFROM b\nRUN echo $TARGETARCH", []),
         ("FROM a\nRUN echo $TARGETARCH $TARGETARCH\nRUN echo $TARGETARCH", [(2, "error")]),
@@ -676,3 +678,31 @@ def test_every_script_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(scripts, "commands", counted)
     found(stage("RUN go mod download", "RUN sh -c 'xx-go build'", "RUN <<EOF", "go build", "EOF"))
     assert sorted(seen) == ["<<EOF", "go build", "go mod download", "sh -c 'xx-go build'", "xx-go build"]
+
+
+HANDED_ON = """\
+FROM golang:1
+ARG TARGETARCH
+ONBUILD COPY . .
+ONBUILD RUN GOARCH=amd64 go build -a -o /app .
+ONBUILD RUN <<EOF
+curl -o /x https://e.com/x-arm64
+EOF
+ONBUILD ADD https://e.com/x-arm64 /x
+ONBUILD COPY bin/app-amd64 /app
+USER 1
+"""
+
+
+def test_what_an_onbuild_does_is_judged_by_what_it_leaves() -> None:
+    """Programs, downloads and copies of one architecture; where it runs and on what is for others to say."""
+    assert [(one.line, one.code) for one in found(HANDED_ON)] == [
+        (4, "goarch-by-hand"),
+        (4, "go-build-all"),
+        (4, "no-cache-mount"),
+        (6, "download-of-one-architecture"),
+        (8, "download-of-one-architecture"),
+        (9, "copy-of-one-architecture"),
+    ]
+    assert all(one.mended.startswith("ONBUILD ") for one in found(HANDED_ON) if one.edit and one.line != 6)
+    assert lines("target-ignored", HANDED_ON.replace("GOARCH=amd64 ", "")) == []
