@@ -6,8 +6,9 @@ import functools
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from gopherwhale.dockerfile.shell import Command, assignment
 from gopherwhale.dockerfile.stages import Stage
@@ -16,22 +17,29 @@ from gopherwhale.dockerfile.words import Word
 from gopherwhale.import_paths import program_name
 from gopherwhale.lint.scripts import Script, Scripts
 
-_GO = re.compile(r"(xx-)?go(1\.[0-9.]+)?")
+_GO = re.compile(r"(xx-)?go(1\.[0-9.]+)?|garble")
+_MAKERS: Final = frozenset({"gmake", "goreleaser", "just", "mage", "make", "task"})
+# Programs whose last arguments are a command again.
+_LAUNCHERS: Final = frozenset({"chronic", "command", "ionice", "nice", "nohup", "stdbuf", "timeout"})
 _TOOL = re.compile(r"[^-=\s@][^=\s@]*@[^=\s]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """The value of a variable for a command: None where only the builder knows it."""
+    """The value of a variable for a command: None where only the builder knows it.
+
+    `word` is the value where a script sets it, and `script` that one.
+    """
 
     value: str | None
     line: int
     word: Word | None = None
+    script: Script | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoBuild:
-    """One `go build` or `go install`, of what the sources hold or of a tool."""
+    """One `go build` or `go install`, of what the sources hold or of a tool; or a call of `make`."""
 
     stage: Stage
     script: Script
@@ -63,6 +71,11 @@ class GoBuild:
         )
 
     @property
+    def front(self) -> int:
+        """Where a variable may be set for it: behind `env`, in front of `nice`."""
+        return (self.command.words[0] if self.command.program in _LAUNCHERS else self.at).offset
+
+    @property
     def line(self) -> int:
         """Where it stands."""
         return self.script.place(self.at.offset)[0]
@@ -70,16 +83,23 @@ class GoBuild:
 
 def builds_of(stage: Stage, scripts: Scripts) -> Iterator[GoBuild]:
     """Each build of the sources by Go in a stage, with the variables that are set for it."""
-    return _every(stage, scripts, tools=False)
+    return _every(stage, scripts, lambda words: _is_build(words) and not _named(_arguments(words)))
 
 
 def tools_of(stage: Stage, scripts: Scripts) -> Iterator[GoBuild]:
     """Each `go install MODULE@VERSION` in a stage, likewise."""
-    return _every(stage, scripts, tools=True)
+    return _every(stage, scripts, lambda words: _is_build(words) and bool(_named(_arguments(words))))
 
 
-def _every(stage: Stage, scripts: Scripts, *, tools: bool) -> Iterator[GoBuild]:
+def makes_of(stage: Stage, scripts: Scripts) -> Iterator[GoBuild]:
+    """Each call of `make` and its like in a stage, which may build, likewise; `make GOARCH=…` sets too."""
+    return _every(stage, scripts, lambda words: words[0].text.rpartition("/")[2] in _MAKERS)
+
+
+def _every(stage: Stage, scripts: Scripts, wanted: Callable[[list[Word]], bool]) -> Iterator[GoBuild]:
     declared: dict[str, Setting] = {}
+    # What `go env -w` writes stays, for the stages that stand on this one too; the environment wins over it.
+    kept = {name: one for parent in [*stage.chain][:0:-1] for name, one in _written(parent, scripts)}
     waiting = deque(stage.variables)
     for script in scripts.within(stage):
         while waiting and waiting[0].by.line < script.run.line:
@@ -89,22 +109,45 @@ def _every(stage: Stage, scripts: Scripts, *, tools: bool) -> Iterator[GoBuild]:
         for command in script.commands:
             given = dict(_given(command, script))
             rest = _program(command)
-            if not rest or not _GO.fullmatch(rest[0].text.rpartition("/")[2]):
-                lasts = not command.words or command.program == "export"
-                own |= given if lasts else {}
-                continue
-            arguments = [word.text for word in rest[1:]]
-            if arguments[:2] == ["env", "-w"]:
-                own |= dict(_pairs(rest, script))
-            elif arguments[:1] in (["build"], ["install"]) and bool(_named(arguments)) is tools:
+            if not command.words or command.program == "export":
+                own |= given
+            elif _is_go(rest) and _arguments(rest)[:2] == ["env", "-w"]:
+                kept |= dict(_pairs(rest, script))
+            elif rest and wanted(rest):
+                given |= {} if _is_go(rest) else dict(_pairs(rest, script))
                 yield GoBuild(
                     stage=stage,
                     script=script,
                     command=command,
                     at=rest[0],
-                    arguments=arguments,
-                    environment={**declared, **own, **given},
+                    arguments=_arguments(rest),
+                    environment={**kept, **declared, **own, **given},
                 )
+
+
+def _written(stage: Stage, scripts: Scripts) -> Iterator[tuple[str, Setting]]:
+    """What the scripts of a stage give to `go env -w`."""
+    for script in scripts.within(stage):
+        for command in script.commands:
+            rest = _program(command)
+            if _is_go(rest) and _arguments(rest)[:2] == ["env", "-w"]:
+                yield from _pairs(rest, script)
+
+
+def _is_go(words: list[Word]) -> bool:
+    return bool(words) and _GO.fullmatch(words[0].text.rpartition("/")[2]) is not None
+
+
+def _is_build(words: list[Word]) -> bool:
+    return _is_go(words) and _arguments(words)[:1] in (["build"], ["install"])
+
+
+def _arguments(words: list[Word]) -> list[str]:
+    """What stands behind `go`, from the verb on: `-C FOLDER`, and flags of garble's own, stand before it."""
+    arguments = [word.text for word in words[1:]]
+    if arguments[:1] == ["-C"]:
+        return arguments[2:]
+    return list(itertools.dropwhile(lambda word: word.startswith("-"), arguments))
 
 
 def _named(arguments: list[str]) -> str:
@@ -114,8 +157,10 @@ def _named(arguments: list[str]) -> str:
 
 
 def _program(command: Command) -> list[Word]:
-    """The words of a command behind `env` and its pairs."""
+    """The words of a command behind what launches it: `env` and its pairs, `nice -n 5`."""
     words = command.words
+    if command.program in _LAUNCHERS:
+        return next((words[at:] for at in range(1, len(words)) if _is_go(words[at:])), [])
     if command.program != "env":
         return words
     return next((words[at:] for at in range(1, len(words)) if not assignment(words[at])), [])
@@ -134,7 +179,8 @@ def _pairs(words: list[Word], script: Script) -> Iterator[tuple[str, Setting]]:
 
 def _settings(pairs: list[tuple[str, Word]], script: Script) -> Iterator[tuple[str, Setting]]:
     for name, word in pairs:
-        yield name, Setting(value=word.raw.strip("\"'"), line=script.place(word.offset)[0], word=word)
+        value, line = word.raw.strip("\"'"), script.place(word.offset)[0]
+        yield name, Setting(value=value, line=line, word=word, script=script)
 
 
 def caches(run: Instruction) -> list[str]:

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from gopherwhale.dockerfile.shell import assignment
 from gopherwhale.dockerfile.variables import PLATFORM_ARGS, expand, uses
 from gopherwhale.lint.builds import GoBuild, Setting, caches
-from gopherwhale.lint.findings import Finding, finding
+from gopherwhale.lint.findings import Edit, Finding, finding
+from gopherwhale.lint.scripts import Script
 from gopherwhale.lint.view import View
 from gopherwhale.verify.codes import Severity
 
@@ -22,7 +24,7 @@ _ASKS_THE_MACHINE = re.compile(r"(\$\(|`)\s*(go env|uname|arch|(dpkg|apk) --prin
 def platform(view: View) -> Iterator[Finding]:
     """`target-ignored`, `goarch-by-hand`, `goos-by-hand` and `arm-without-variant`."""
     told = {build.stage for build in view.builds if "GOARCH" in build.environment}
-    by_hand = {value for build in view.builds if (value := _literal(view, build, "GOARCH"))}
+    by_hand = {value for build in view.builds if (value := literal_of(view, build, "GOARCH"))}
     for build in view.builds:
         if build.by_xx or build.stage in view.chosen:
             continue
@@ -30,37 +32,70 @@ def platform(view: View) -> Iterator[Finding]:
         if setting is None:
             if build.stage not in told:
                 yield from _ignored(view, build)
-        elif literal := _literal(view, build, "GOARCH"):
+        elif literal := literal_of(view, build, "GOARCH"):
             # Several by hand are a program for each, from which the final stage chooses.
-            if len(by_hand) == 1 and not _is_chosen(build, setting) and not _is_named_for(build, literal):
+            if len(by_hand) == 1 and not is_chosen(build, setting) and not _is_named_for(build, literal):
                 severity = Severity.NOTICE if view.is_all(literal) else None
-                yield _by_hand(view, build, "GOARCH", setting, literal, severity)
+                yield by_hand_of(view, "GOARCH", setting, literal, severity)
+        elif argument := _argument(view, build, setting):
+            found = f"the build argument {argument}"
+            yield by_hand_of(view, "GOARCH", setting, found, Severity.WARNING)
         elif "TARGETARCH" in (setting.value or ""):
             yield from _variant(view, build)
         yield from _system(view, build)
 
 
-def _literal(view: View, build: GoBuild, name: str) -> str:
+def literal_of(view: View, build: GoBuild, name: str) -> str:
     """The value that a variable has whatever is built; empty where it may follow the platform."""
+    fixed = _fixed(view, build)
     setting = build.environment.get(name)
-    if setting is None or not setting.value:
+    text = (fixed.get(name) if setting.value is None else setting.value) if setting else ""
+    if setting is None or not text:
         return ""
-    known = {one.name: one.value for one in build.stage.variables if one.name not in PLATFORM_ARGS}
-    in_script = {pair[0] for command in build.script.commands for pair in command.assignments}
-    names = [use.name for use in uses(setting.value)]
-    if any(name in in_script or (name not in known and name != "BUILDARCH") for name in names):
-        return ""
-    value = expand(setting.value, {**known, "BUILDARCH": "BUILDARCH", "BUILDOS": "BUILDOS"})
+    for use in uses(text):
+        # What nothing gives a value is empty, and a default stands for it.
+        missing = use.name in PLATFORM_ARGS or not use.operator.endswith("-")
+        if _is_set(build.script, use.name, setting) or (use.name not in fixed and missing):
+            return ""
+    value = expand(text, fixed)
     if _ASKS_THE_MACHINE.fullmatch(value) and is_elsewhere(view, build):
         return value
     return "" if "$" in value or "`" in value else value
+
+
+def _fixed(view: View, build: GoBuild) -> dict[str, str | None]:
+    """The variables of a stage that are the same for every platform; None where nothing is passed."""
+    given = view.around.build_args
+    ours = (one for one in build.stage.variables if one.name not in PLATFORM_ARGS)
+    values = {one.name: one.value if one.by.name == "ENV" else given.get(one.name, one.value) for one in ours}
+    return {**values, "BUILDARCH": "BUILDARCH", "BUILDOS": "BUILDOS"}
+
+
+def _argument(view: View, build: GoBuild, setting: Setting) -> str:
+    """The argument without a value that alone gives GOARCH: whoever passes one does so for every platform."""
+    alone = re.fullmatch(r"\$\{?(\w+)\}?", setting.value or "$GOARCH")
+    name = alone[1] if alone else ""
+    unfed = name in (fixed := _fixed(view, build)) and fixed[name] is None
+    return name if unfed and is_elsewhere(view, build) and not _is_set(build.script, name, setting) else ""
+
+
+def _is_set(script: Script, name: str, but: Setting) -> bool:
+    """Whether a script may set a variable, other than by one assignment: `GOARCH=$GOARCH go build`."""
+    for command in script.commands:
+        words = [pair for word in command.words if (pair := assignment(word))]
+        for found, word in (*command.assignments, *words):
+            if found == name and word != but.word:
+                return True
+        if command.program in ("for", "read") and name in command.arguments:
+            return True
+    return False
 
 
 def _is_named_for(build: GoBuild, architecture: str) -> bool:
     return re.search(rf"(^|[-_.]){re.escape(architecture)}($|[-_.])", build.stage.name) is not None
 
 
-def _is_chosen(build: GoBuild, setting: Setting) -> bool:
+def is_chosen(build: GoBuild, setting: Setting) -> bool:
     """Whether the script sets a variable for some architectures alone."""
     word = setting.word
     inside = [one for one in build.script.commands if word and one.offset <= word.offset]
@@ -79,36 +114,41 @@ def _ignored(view: View, build: GoBuild) -> Iterator[Finding]:
         return
     pinned = build.stage.platform_of_base
     missing = _TARGET if "GOOS" not in build.environment else "GOARCH=${TARGETARCH} "
-    edit = view.replacing(build.script, build.at.offset, build.at.end, f"{missing}{build.at.raw}")
+    edit = view.replacing(build.script, build.front, build.front, missing)
     machine = pinned if "$" not in pinned else "the machine that builds"
     found = f"`go {build.arguments[0]}` compiles for {machine}"
     yield finding("target-ignored", view.path, build.line, found, mended=f"{missing}go build", edit=edit)
 
 
-def _by_hand(
-    view: View, build: GoBuild, name: str, setting: Setting, value: str, severity: Severity | None = None
+def by_hand_of(
+    view: View, name: str, setting: Setting, value: str, severity: Severity | None = None
 ) -> Finding:
+    """`goarch-by-hand` or `goos-by-hand`."""
     right = "${TARGETARCH}" if name == "GOARCH" else "${TARGETOS:-linux}"
-    word = setting.word
-    edit = view.replacing(build.script, word.offset, word.end, right) if word else None
     return finding(
         f"{name.lower()}-by-hand",
         view.path,
         setting.line,
         f"{name} is {value} for every platform",
         mended=f"{name}={right}",
-        edit=edit,
+        edit=_instead(view, setting, right),
         severity=severity,
     )
 
 
+def _instead(view: View, setting: Setting, value: str) -> Edit | None:
+    """Another value for a variable, where a script sets it."""
+    word, script = setting.word, setting.script
+    return view.replacing(script, word.offset, word.end, value) if word and script else None
+
+
 def _system(view: View, build: GoBuild) -> Iterator[Finding]:
-    value = _literal(view, build, "GOOS")
+    value = literal_of(view, build, "GOOS")
     wanted = {platform.os for platform in view.around.platforms}
     if not value or wanted == {value} or "TARGETOS" in build.script.text:
         return
     severity = Severity.ERROR if wanted else None
-    yield _by_hand(view, build, "GOOS", build.environment["GOOS"], value, severity)
+    yield by_hand_of(view, "GOOS", build.environment["GOOS"], value, severity)
 
 
 def _variant(view: View, build: GoBuild) -> Iterator[Finding]:
@@ -118,15 +158,12 @@ def _variant(view: View, build: GoBuild) -> Iterator[Finding]:
     setting, by_hand = build.environment["GOARCH"], build.environment.get("GOARM")
     known = by_hand is not None or "TARGETVARIANT" in build.script.text
     if (view.around.platforms and not wanted) or (
-        known and not (older and _literal(view, build, "GOARM") == "7")
+        known and not (older and literal_of(view, build, "GOARM") == "7")
     ):
         return
-    edit = None
-    if by_hand and by_hand.word:
-        edit = view.replacing(build.script, by_hand.word.offset, by_hand.word.end, "${TARGETVARIANT#v}")
-    elif setting.word and not by_hand:
-        end = setting.word.end
-        edit = view.replacing(build.script, end, end, " GOARM=${TARGETVARIANT#v}")
+    edit = _instead(view, by_hand, "${TARGETVARIANT#v}") if by_hand else None
+    if setting.word and not by_hand:
+        edit = _instead(view, setting, f"{setting.word.raw} GOARM=${{TARGETVARIANT#v}}")
     severity = Severity.ERROR if older else Severity.NOTICE if wanted else None
     yield finding(
         "arm-without-variant",
@@ -153,12 +190,11 @@ def base(view: View) -> Iterator[Finding]:
         value = setting.value if setting else ""
         if value == "0" or "-static" in arguments or (setting and value != "1") or build.by_xx:
             continue
-        word = setting.word if setting else None
-        if word:
-            edit = view.replacing(build.script, word.offset, word.end, "0")
+        at = build.command.offset
+        if setting:
+            edit = _instead(view, setting, "0")
         else:
-            at = build.command.offset
-            edit = None if setting else view.replacing(build.script, at, at, "CGO_ENABLED=0 ")
+            edit = view.replacing(build.script, at, at, "CGO_ENABLED=0 ")
         yield finding(
             "cgo-for-static-base",
             view.path,

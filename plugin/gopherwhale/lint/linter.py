@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from gopherwhale.dockerfile.syntax import parse
-from gopherwhale.lint import bases, files, go_builds, ignoring, images, modules, platform_args, tools
+from gopherwhale.lint import bases, files, go_builds, ignoring, images, makes, modules, platform_args, tools
 from gopherwhale.lint.findings import Finding, LintReport
 from gopherwhale.lint.view import Surroundings, View
 from gopherwhale.verify.policy import weigh
@@ -17,6 +17,7 @@ RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     platform_args.above_from,
     platform_args.undeclared,
     go_builds.platform,
+    makes.made,
     tools.installed,
     bases.emulated,
     bases.pinned,

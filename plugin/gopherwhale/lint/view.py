@@ -101,7 +101,7 @@ class View:
 
     @functools.cached_property
     def builds(self) -> list[GoBuild]:
-        """The Go builds of the stages that the image is made of, and of their ONBUILDs; of many, the first."""
+        """The Go builds of the stages that the image is made of, and of their ONBUILDs; of many the first."""
         every = (build for stage in self.bodies for build in builds_of(stage, self.scripts))
         return list(itertools.islice(every, MOST_BUILDS))
 

@@ -202,7 +202,20 @@ TARGET = "ARG TARGETOS TARGETARCH"
         (["RUN go build -ldflags '-X main.by=a@b'"], [(2, "error")]),
         (["RUN go install -ldflags=-X=main.by=a@b ./cmd/app"], [(2, "error")]),
         (["RUN go run ./gen", "RUN go test ./...", "RUN go generate"], []),
-        (["RUN make build"], []),
+        (["RUN make build"], [(2, "warning")]),
+        (["RUN make"], [(2, "warning")]),
+        (["RUN make deps", "RUN make -C x linux-build"], [(3, "warning")]),
+        (["RUN make generate lint test"], []),
+        (["RUN make build", "RUN go build"], [(3, "error")]),
+        ([TARGET, "RUN make build"], []),
+        (["RUN goreleaser build --single-target"], [(2, "warning")]),
+        (["RUN goreleaser build"], []),
+        (["RUN GOARCH=$(cat arch) make build"], []),
+        (["RUN CGO_ENABLED=0 go -C cmd build"], [(2, "error")]),
+        (["RUN nice -n 5 go build"], [(2, "error")]),
+        (["RUN garble -tiny build"], [(2, "error")]),
+        ([TARGET, "RUN go env -w GOARCH=$TARGETARCH", "RUN go build"], []),
+        (["ARG GOARCH", "RUN go build"], []),
         (["RUN echo go build"], []),
         (['SHELL ["powershell"]', "RUN go build"], []),
         (["ARG TARGETPLATFORM", "RUN xx-go build"], []),
@@ -279,7 +292,23 @@ def test_a_build_off_the_builders_platform_may_ignore_the_target() -> None:
         ([TARGET, "RUN [ $TARGETARCH = arm ] && GOARCH=arm go build"], []),
         (["RUN GOARCH=amd64 go build -o a && GOARCH=arm64 go build -o b"], []),
         (["RUN for a in amd64 arm64; do GOARCH=$a go build; done"], []),
-        (["ARG GOARCH", "RUN go build"], []),
+        (["ARG GOARCH", "RUN go build"], [(2, "warning")]),
+        (["ARG ARCH", "RUN GOARCH=$ARCH go build"], [(3, "warning")]),
+        (["ARG ARCH", "RUN ARCH=${ARCH:-$(cat arch)}; GOARCH=$ARCH go build"], []),
+        (["ARG GOARCH=amd64", "RUN GOARCH=$GOARCH go build"], [(3, "error")]),
+        (["RUN GOARCH=${GOARCH:-amd64} go build"], [(2, "error")]),
+        (["RUN GOARCH=${ARCH:-amd64} go build"], [(2, "error")]),
+        (["RUN for ARCH in a b; do GOARCH=${ARCH:-amd64} go build; done"], []),
+        (["RUN read ARCH <x; GOARCH=${ARCH:-amd64} go build"], []),
+        (["RUN export ARCH=$(cat x); GOARCH=${ARCH:-amd64} go build"], []),
+        ([TARGET, "RUN GOARCH=${TARGETARCH:-amd64} go build"], []),
+        (["RUN go env -w GOARCH=amd64", "RUN go build"], [(2, "error")]),
+        (["RUN go env -w GOARCH=amd64", TARGET, "RUN GOARCH=$TARGETARCH go build"], []),
+        (["RUN GOARCH=amd64 make build"], [(2, "warning")]),
+        (["RUN make GOARCH=amd64"], [(2, "warning")]),
+        (["ENV GOARCH=amd64", "RUN mage"], [(2, "warning")]),
+        (["RUN make GOARCH=amd64 && make GOARCH=arm64"], []),
+        ([TARGET, "RUN make GOARCH=$TARGETARCH"], []),
         ([TARGET, "RUN ARCH=$TARGETARCH; GOARCH=$ARCH go build"], []),
         (["RUN GOARCH=$(dpkg --print-architecture) go build"], [(2, "error")]),
         (['RUN export GOARCH="$(go env GOARCH)" && go build'], [(2, "error")]),
@@ -291,6 +320,37 @@ def test_a_build_off_the_builders_platform_may_ignore_the_target() -> None:
 def test_goarch_by_hand(instructions: list[str], expected: list[tuple[int, str]]) -> None:
     """One architecture for every platform; several, or one that a condition chooses, are meant."""
     assert lines("goarch-by-hand", stage(*instructions)) == expected
+
+
+def test_what_is_passed_is_one_architecture_for_all() -> None:
+    """An argument that the build passes counts as its default would; elsewhere none is well."""
+    text = stage("ARG GOARCH", "RUN go build")
+    assert lines("goarch-by-hand", text, build_args={"GOARCH": "arm64"}) == [(2, "error")]
+    text = stage("ARG GOARCH", "RUN go build", base="FROM golang:1 AS build")
+    assert lines("goarch-by-hand", text) == []
+
+
+@pytest.mark.parametrize(
+    ("instructions", "mended"),
+    [
+        (["RUN go env -w GOARCH=amd64", "RUN go build"], "RUN go env -w GOARCH=${TARGETARCH}"),
+        (["ARG GOARCH=amd64", "RUN GOARCH=$GOARCH go build"], "RUN GOARCH=${TARGETARCH} go build"),
+        (["RUN nice go build"], "RUN GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} nice go build"),
+        (["RUN make GOARCH=amd64"], "RUN make GOARCH=${TARGETARCH}"),
+    ],
+)
+def test_a_build_is_mended_where_its_platform_is_set(instructions: list[str], mended: str) -> None:
+    """In the script that sets it, which may be another than the build's; in front of a launcher."""
+    (first, *_) = [one for one in found(stage(*instructions)) if one.severity.value != "notice"]
+    assert first.mended == mended
+
+
+def test_what_a_stage_writes_for_go_counts_for_those_that_stand_on_it() -> None:
+    """`go env -w` stays in the file system."""
+    head = "FROM --platform=$BUILDPLATFORM golang:1 AS base\nARG TARGETARCH\nRUN go env -w GOARCH="
+    rest = "\nFROM base AS build\nRUN go build\nFROM scratch\nCOPY --from=build /app /app\n"
+    assert lines("target-ignored", f"{head}$TARGETARCH{rest}") == []
+    assert lines("goarch-by-hand", f"{head}arm64{rest}") == [(3, "error")]
 
 
 def test_a_machine_that_is_the_target_s_may_be_asked() -> None:
