@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 _BLOCK: Final = 64 * 1024
 _SECONDS: Final = 60.0
@@ -105,7 +105,7 @@ class Proxy(ThreadingHTTPServer):
         upstream: `HOST:PORT` that is asked; may change, as when a server comes back elsewhere.
         script: Decides over each request; called in the request's thread.
         seen: Every request, in order.
-        active: Requests that are not answered yet.
+        connected: The clients' ends of connections that have not ended.
         answered: The number of a request -> the status that the client got.
     """
 
@@ -121,7 +121,7 @@ class Proxy(ThreadingHTTPServer):
         self.seen: list[Request] = []
         self.answered: dict[int, int] = {}
         self.lock = threading.Lock()
-        self.active = 0
+        self.connected: set[tuple[str, int]] = set()
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_side=True)
 
@@ -130,10 +130,31 @@ class Proxy(ThreadingHTTPServer):
         return [request.kind for request in list(self.seen) if not wanted or request.kind in wanted]
 
     def settle(self) -> None:
-        """Wait until the server has answered whatever it was asked, though the client may be gone."""
+        """Wait until the server has answered whatever it was asked by a client that is gone.
+
+        What that sent may not even have been read yet: its connections have ended when all is done.
+        """
         deadline = time.monotonic() + _SECONDS
-        while self.active and time.monotonic() < deadline:
+        with socket.create_connection(("127.0.0.1", self.server_port), timeout=_SECONDS) as last:
+            # Connections are taken in the order of their making.
+            while last.getsockname() not in self.connected and time.monotonic() < deadline:
+                time.sleep(0.002)
+        while self.connected and time.monotonic() < deadline:
             time.sleep(0.002)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Note the connection, and serve it in a thread of its own."""
+        with self.lock:
+            self.connected.add(client_address)
+        super().process_request(request, client_address)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve the connection until it ends."""
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            with self.lock:
+                self.connected.discard(client_address)
 
     def forget(self) -> None:
         """Begin to count anew."""
@@ -188,14 +209,6 @@ class _Handler(BaseHTTPRequestHandler):
                 number=len(self.server.seen) + 1, method=self.command, path=self.path, headers=headers
             )
             self.server.seen.append(request)
-            self.server.active += 1
-        try:
-            self._decide(request)
-        finally:
-            with self.server.lock:
-                self.server.active -= 1
-
-    def _decide(self, request: Request) -> None:
         fault = self.server.script(request) or Fault()
         time.sleep(fault.delay)
         if fault.before:
