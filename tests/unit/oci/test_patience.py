@@ -8,10 +8,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
-from gopherwhale.oci import transport
+from gopherwhale.oci import patience, transport
 from gopherwhale.oci.transport import ConnectionLost, Transport
 
 Serve = Callable[[socket.socket], None]
@@ -63,7 +64,9 @@ def test_a_slow_line_takes_longer_for_a_block_than_a_connection_may(monkeypatch:
 )
 def test_an_answer_that_drips_ends(monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
     """A byte now and then keeps no connection alive: not in its status, its headers or its body."""
-    monkeypatch.setattr(transport, "SILENCE", 0.2)
+    monkeypatch.setattr(transport, "SILENCE", 20.0)
+    # Its time is over soon, and yet the first byte may be long in coming.
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: 100 * time.monotonic()))
     stop = threading.Event()
 
     def drip(connection: socket.socket) -> None:
@@ -79,7 +82,9 @@ def test_an_answer_that_drips_ends(monkeypatch: pytest.MonkeyPatch, begun: bytes
 
 def test_only_waiting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who copies an image reads as fast as its destination takes it."""
-    monkeypatch.setattr(transport, "SILENCE", 0.2)
+    monkeypatch.setattr(transport, "SILENCE", 20.0)
+    away = 0.0
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: away + time.monotonic()))
     data = bytes(300_000)
 
     def at_once(connection: socket.socket) -> None:
@@ -88,5 +93,5 @@ def test_only_waiting_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(at_once) as url, contextlib.closing(Transport(environment={}, attempts=1)) as way:
         answer = way.request("GET", url, {})
         first = answer.read_some(1000)
-        time.sleep(0.5)
+        away = 100.0
         assert first + answer.read(len(data)) == data
