@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,10 +21,12 @@ def test_what_a_wheel_carries_makes_the_same_repository(
     """The package with the files that pyproject.toml puts into a wheel renders what a checkout does."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
     site = tmp_path / "site-packages"
+    # Byte code comes and goes with whoever imports.
+    copytree = partial(shutil.copytree, ignore=shutil.ignore_patterns("__pycache__"))
     for package in settings["wheel"]["packages"]:
-        shutil.copytree(ROOT / package, site / Path(package).name)
+        copytree(ROOT / package, site / Path(package).name)
     for source, target in settings["wheel"]["force-include"].items():
-        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy: Callable[[Path, Path], object] = copytree if (ROOT / source).is_dir() else shutil.copy
         (site / target).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / source, site / target)
         assert any(f"/{source}".startswith(kept) for kept in settings["sdist"]["include"])

@@ -77,7 +77,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package and its configuration, to plant imports in."""
     folder = tmp_path_factory.mktemp("house")
     shutil.copy(ROOT / "pyproject.toml", folder)
-    shutil.copytree(PACKAGE, folder / "plugin" / "gopherwhale")
+    # Byte code comes and goes with whoever imports.
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, folder / "plugin" / "gopherwhale", ignore=ignore)
     return folder
 
 
