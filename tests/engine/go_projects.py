@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 import tarfile
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,16 @@ def make(testbed: Testbed, go_environment: Mapping[str, str], tmp_path: Path) ->
         )
 
     return bake
+
+
+def load(project: Project, **variables: str) -> str:
+    """Build with the go engine into Docker's store, under a name that no other test uses; the name."""
+    name = f"gopherwhale-test/{uuid.uuid4().hex}"
+    build = ("docker.build", "--engine", "go", "--repository", name, "--format", "json")
+    shown = project.good(sys.executable, "-m", "gopherwhale", *build, **variables)
+    (loaded,) = json.loads(shown)["images"][0]["loaded"]
+    assert loaded == f"{name}:dev"
+    return str(loaded)
 
 
 def index_of(layout: Path) -> tuple[Descriptor, Index]:

@@ -14,7 +14,7 @@ import pytest
 
 from gopherwhale.platforms import Platform
 from tests.engine.conftest import Command, Testbed
-from tests.engine.go_projects import CROSS_BUILD, Image, Make, images_of, index_of, make
+from tests.engine.go_projects import CROSS_BUILD, Image, Make, images_of, index_of, load, make
 from tests.engine.projects import PLATFORMS, Project
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
@@ -139,8 +139,7 @@ def _umoci(testbed: Testbed, *arguments: str) -> None:
 def test_docker_loads_and_runs_what_the_go_engine_made(make: Make, docker: Command) -> None:
     """`docker.build` with the go engine ends in an image that a real engine runs, user and all."""
     project = make(kind="tool")
-    build = (sys.executable, "-m", "gopherwhale", "docker.build", "--engine", "go", "--format", "json")
-    name = json.loads(project.good(*build))["images"][0]["loaded"][0]
+    name = load(project)
     try:
         commit = project.good("git", "rev-parse", "HEAD").strip()
         assert commit in docker("run", "--rm", name, "-version")

@@ -13,7 +13,7 @@ import pytest
 
 from gopherwhale.errors import ExitCode
 from tests.engine.conftest import Command, Registry
-from tests.engine.go_projects import CROSS_BUILD, Make, images_of, index_of, make
+from tests.engine.go_projects import CROSS_BUILD, Make, images_of, index_of, load, make
 from tests.engine.projects import Project
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("warm")]
@@ -76,8 +76,7 @@ def test_a_base_gives_the_image_that_buildkit_would_make_of_it(
         assert _process(image.config) == _process(other.config)
         assert image.config["config"]["User"] == "7:7"
     _check_annotations(project, base, layout)
-    build = (sys.executable, "-m", "gopherwhale", "docker.build", "--engine", "go", "--format", "json")
-    name = json.loads(project.good(*build, **settings))["images"][0]["loaded"][0]
+    name = load(project, **settings)
     try:
         assert ", linux/" in docker("run", "--rm", name, "-version")
         inspected = json.loads(docker("image", "inspect", name))[0]
