@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 _MARK: Final = ".made"
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Let one worker at a time into a block, by a lock on a file."""
+    with lock.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
@@ -26,8 +35,7 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
     # Without workers what stands beside is another run's.
     common = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder = common / name
-    with (common / f"{name}.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(common / f"{name}.lock"):
         if not (folder / _MARK).exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()

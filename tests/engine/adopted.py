@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.engine.projects import SECONDS, Project
+from tests.engine.fetching import fetched
+from tests.engine.projects import Project
 
 PLATFORMS: Final = ("linux/amd64", "linux/arm64")
 
@@ -93,27 +93,18 @@ def fetch(program: Program, folder: Path, environment: Mapping[str, str]) -> Pro
     if len(program.modules) > 1:
         lines = "".join(f"\t./{place}\n" for place in program.modules).replace("./.\n", ".\n")
         (root / "go.work").write_text(f"go 1.21\n\nuse (\n{lines})\n")
-        # It writes go.work.sum, which belongs into the repository.
-        project.good("go", "mod", "download")
     shutil.rmtree(root / "vendor", ignore_errors=True)
-    if program.vendor:
-        project.good("go", "mod", "vendor")
+    # In a workspace it writes go.work.sum, which belongs into the repository.
+    had = fetched(["go", "mod", "vendor" if program.vendor else "download"], root, environment)
+    assert had.returncode == 0, had.stderr
     project.good("git", "init", "--quiet", "--initial-branch", "main")
     project.commit("as its authors have it")
     return project
 
 
 def _download(module: str, environment: Mapping[str, str], folder: Path) -> Path:
-    done = subprocess.run(
-        ["go", "mod", "download", "-json", module],
-        cwd=folder,
-        env={**environment, "GOFLAGS": "-mod=mod", "GOWORK": "off"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    apart = {**environment, "GOFLAGS": "-mod=mod", "GOWORK": "off"}
+    done = fetched(["go", "mod", "download", "-json", module], folder, apart)
     found: dict[str, Any] = json.loads(done.stdout or "{}")
     assert done.returncode == 0, f"{module}: {found.get('Error', done.stderr)}"
     return Path(found["Dir"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from tasks._testbed.registry import start_registry
 from tasks._testbed.state import State
 from tests.conftest import AMBIENT, REQUIRE_ENGINE
 from tests.engine import caches, ports, projects
+from tests.engine.fetching import install
 from tests.engine.projects import Installed, Project
 from tests.sharing import once
 from tests.template.baking import bake
@@ -161,8 +163,8 @@ def registry(registry_factory: Callable[..., Registry]) -> Registry:
 
 @pytest.fixture
 def auth_registry(registry_factory: Callable[..., Registry]) -> Registry:
-    """Give a fresh, empty registry that wants a log-in."""
-    return registry_factory("gopher", "a pass:word")
+    """Give a fresh, empty registry that wants a log-in, with a password that no other process shows."""
+    return registry_factory("gopher", f"a pass:word {uuid.uuid4().hex}")
 
 
 @pytest.fixture
@@ -253,27 +255,10 @@ def _from_proxy(package: str, testbed: Testbed, go_environment: Mapping[str, str
     """A program's path, installed by Go where it is not yet; skip where the proxy does not give it."""
     path, _, version = package.partition("@")
     program = testbed.folder / "peers" / version / path.rpartition("/")[2]
-    if not program.exists():
-        go = shutil.which("go", path=go_environment["PATH"])
-        assert go is not None
-        done = subprocess.run(
-            [go, "install", package],
-            # Built as everything here is, so that what Go compiled for one serves the others.
-            env={
-                **go_environment,
-                "GOBIN": str(program.parent),
-                "GOTOOLCHAIN": "auto",
-                "GOFLAGS": "-trimpath",
-                "CGO_ENABLED": "0",
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            pytest.skip(f"go install {package}: {done.stderr.strip()[-200:]}")
+    # Built as everything here is, so that what Go compiled for one serves the others.
+    built = {"GOTOOLCHAIN": "auto", "GOFLAGS": "-trimpath", "CGO_ENABLED": "0"}
+    if said := install(package, program, {**go_environment, **built}):
+        pytest.skip(said)
     return str(program)
 
 

@@ -20,6 +20,7 @@ from gopherwhale.oci.push import bring
 from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.references import Reference
 from tests.engine.conftest import Command, Registry, Testbed
+from tests.engine.fetching import fetched
 from tests.engine.push_images import ask, digest_at, image, lacking, tags_of
 from tests.faults.proxy import Fault, Reply, Request, proxying
 
@@ -43,10 +44,7 @@ def with_api(testbed: Testbed, go_environment: Mapping[str, str]) -> Iterator[st
     # As crane and oras are built, of the same modules.
     flags = {"GOFLAGS": "-mod=mod -trimpath", "GOTOOLCHAIN": "auto", "CGO_ENABLED": "0"}
     environment = {**go_environment, **flags}
-    built = subprocess.run(
-        ["go", "build", "-o", "registry", "."],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+    built = fetched(["go", "build", "-o", "registry", "."], folder, environment)
     if built.returncode:
         pytest.skip(f"go build: {built.stderr.strip()[-200:]}")
     with subprocess.Popen([folder / "registry"], stdout=subprocess.PIPE, text=True) as process:

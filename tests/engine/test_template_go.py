@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.engine import fetching
 from tests.engine.conftest import Testbed
 from tests.template.baking import bake, bake_with, covering
 
@@ -86,28 +87,17 @@ def packages(workspace: Path, go: Go) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def installed(testbed: Testbed, go: Go) -> Callable[[str], Path]:
+def installed(testbed: Testbed, compiling: Mapping[str, str]) -> Callable[[str], Path]:
     """Give a function that builds a tool from the Go module proxy into the testbed's folder, once."""
 
     def install(tool: str) -> Path:
-        folder = testbed.folder / "bin"
-        folder.mkdir(exist_ok=True)
         name = f"{tool.partition('@')[0].rsplit('/', 1)[-1]}-{tool.partition('@')[2]}"
-        if not (folder / name).exists():
-            own = folder / f".{name}-{os.getpid()}"
-            # As `go run` in the new repository's own lint, which finds it compiled, or the other way about.
-            go(
-                "go",
-                "install",
-                tool,
-                cwd=folder,
-                GOBIN=str(own),
-                GOTOOLCHAIN="auto",
-                GOFLAGS="-mod=mod -trimpath",
-            )
-            next(own.iterdir()).replace(folder / name)
-            own.rmdir()
-        return folder / name
+        program = testbed.folder / "bin" / name
+        # As `go run` in the new repository's own lint, which finds it compiled, or the other way about.
+        built = {**compiling, "GOTOOLCHAIN": "auto", "GOFLAGS": "-mod=mod -trimpath"}
+        said = fetching.install(tool, program, built)
+        assert not said, said
+        return program
 
     return install
 
@@ -213,9 +203,12 @@ def test_actionlint_is_content(tmp_path: Path, go: Go, installed: Callable[[str]
     go(str(installed(_ACTIONLINT)), *map(str, paths), cwd=tmp_path)
 
 
-def test_the_configuration_of_golangci_lint_is_valid(workspace: Path, go: Go) -> None:
+def test_the_configuration_of_golangci_lint_is_valid(workspace: Path, compiling: Mapping[str, str]) -> None:
     """.golangci.yml is valid under the schema that golangci-lint itself publishes in its module."""
-    answer = json.loads(go("go", "mod", "download", "-json", _GOLANGCI, cwd=workspace, GOWORK="off"))
+    download = ("go", "mod", "download", "-json", _GOLANGCI)
+    done = fetching.fetched(download, workspace, {**compiling, "GOWORK": "off"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = json.loads(done.stdout)
     (file,) = Path(answer["Dir"], "jsonschema").glob("golangci.next.jsonschema.json")
     text = (workspace / "0" / "hello" / ".golangci.yml").read_text(encoding="utf-8")
     jsonschema.validate(yaml.safe_load(text), json.loads(file.read_text(encoding="utf-8")))
