@@ -16,6 +16,7 @@ from gopherwhale.dockerfile.words import Word
 
 SCRATCH: Final = "scratch"
 _VARIABLE = re.compile(r"\$\{[^}]*+\}|\$\w++")
+_BUILDERS: Final[Mapping[str, str | None]] = dict.fromkeys(PLATFORM_ARGS)
 _MOST_VARIABLES: Final = 4
 # Nobody writes as many; a file of nothing but stages shall not cost a machine's time.
 MOST_STAGES: Final = 200
@@ -79,9 +80,17 @@ class Stage:
 
     @functools.cached_property
     def values(self) -> Mapping[str, str | None]:
-        """What its variables hold at its end, its parents' too; an ARG without a default hides nothing."""
-        own = {one.name: one.value for one in self.own_variables if one.by.name == "ENV" or one.value}
-        return {**(self.parents[0].values if self.parents else {}), **own}
+        """What its variables hold at its end, its parents' too; an ARG without a default hides nothing.
+
+        What only the builder knows is None, BuildKit's own arguments among it.
+        """
+        held: dict[str, str | None] = dict(self.parents[0].values if self.parents else _BUILDERS)
+        for one in self.own_variables:
+            if one.by.name == "ENV" or one.value:
+                held[one.name] = one.value
+            else:
+                held.setdefault(one.name)
+        return held
 
     @functools.cached_property
     def shell(self) -> Instruction | None:

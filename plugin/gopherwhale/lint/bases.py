@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gopherwhale.dockerfile.stages import SCRATCH, Stage, sources
+from gopherwhale.dockerfile.stages import SCRATCH, Stage
 from gopherwhale.dockerfile.syntax import Instruction
 from gopherwhale.dockerfile.variables import expand
 from gopherwhale.dockerfile.words import Word
 from gopherwhale.lint.builds import GoBuild
 from gopherwhale.lint.findings import Edit, Finding, finding
 from gopherwhale.lint.scripts import Script
-from gopherwhale.lint.view import View
+from gopherwhale.lint.view import ALIASES, View
 from gopherwhale.verify.codes import Severity
 
 ARCHITECTURES: Final = (
@@ -22,6 +22,7 @@ ARCHITECTURES: Final = (
     *("mips64le", "mips64"),
 )
 _ARCHITECTURE = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(ARCHITECTURES)})(?![A-Za-z0-9])", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$\{[^}]*+\}?|\$\([^)]*+\)?|`[^`]*+`?")
 _URL = re.compile(r"(?:https?|ftp)://[^\s\"']++")
 _FLAG = re.compile(r"--platform(=\S*)?\s+")
 
@@ -147,19 +148,30 @@ def pinned_by_digest(view: View) -> Iterator[Finding]:
         )
 
 
+def taken(view: View) -> Iterator[Finding]:
+    """`base-of-one-architecture` and `base-digest-of-one-platform` for what COPY --from and mounts name."""
+    for one, image in view.taken(view.used):
+        single = view.around.single.get(image)
+        found = None if "@" in image else _ARCHITECTURE.search(_fixed(image))
+        if not (single or found):
+            continue
+        code = "base-of-one-architecture" if found else "base-digest-of-one-platform"
+        what = f"{image} is for {found[1]}" if found else f"{image.partition('@')[0]} by its digest"
+        # What is taken may be the same for all, as certificates are.
+        alone = found is not None and view.is_all(found[1])
+        severity = Severity.NOTICE if alone else Severity.WARNING
+        yield finding(code, view.path, one.line, what, severity=severity)
+
+
 def latest(view: View) -> Iterator[Finding]:
     """`latest-tag`, for FROM, COPY --from and mounts."""
-    names = {stage.name for stage in view.stages.all} | {str(stage.index) for stage in view.stages.all}
-    known = {one.name: one.value for one in view.stages.arguments}
     for stage in view.stages.all:
         if not stage.parents and _is_latest(stage.base):
             place = stage.start.line
             yield _latest(view, place, stage.base, _from_line(stage, stage.start.flag("platform")))
-        for one in stage.instructions:
-            for source in sources(one):
-                image = expand(source, known)
-                if image.lower() not in names and _is_latest(image):
-                    yield _latest(view, one.line, image, one.source)
+    for one, image in view.taken(view.stages.all):
+        if _is_latest(image):
+            yield _latest(view, one.line, image, one.source)
 
 
 def _latest(view: View, line: int, image: str, mended: str) -> Finding:
@@ -180,17 +192,28 @@ def downloads(view: View) -> Iterator[Finding]:
     for stage in view.bodies:
         if stage in view.chosen:
             continue
-        for line, url, edit in [*_added(view, stage), *_fetched(view, stage)]:
-            found = _ARCHITECTURE.search(expand(url, stage.values).partition("://")[2].partition("/")[2])
-            if found:
-                yield finding(
-                    "download-of-one-architecture",
-                    view.path,
-                    line,
-                    f"a download for {found[1]}",
-                    severity=_weight(view, final=view.is_final(stage), value=found[1]),
-                    edit=edit,
-                )
+        found = [
+            (line, architecture[1], edit)
+            for line, url, edit in [*_added(view, stage), *_fetched(view, stage)]
+            if (architecture := _ARCHITECTURE.search(_fixed(url.partition("://")[2].partition("/")[2])))
+        ]
+        # Several are a program for each, from which somebody chooses later.
+        if len({ALIASES.get(name.lower(), name.lower()) for _, name, _ in found}) != 1:
+            continue
+        for line, name, edit in found:
+            yield finding(
+                "download-of-one-architecture",
+                view.path,
+                line,
+                f"a download for {name}",
+                severity=_weight(view, final=view.is_final(stage), value=name),
+                edit=edit,
+            )
+
+
+def _fixed(text: str) -> str:
+    """What is the same for every platform: `${TARGETARCH/amd64/x64}` follows it, whatever it spells."""
+    return _VARIABLE.sub("$", text)
 
 
 def copies(view: View) -> Iterator[Finding]:
@@ -214,7 +237,7 @@ def copies(view: View) -> Iterator[Finding]:
 def _copied(stage: Stage) -> Iterator[tuple[Instruction, Word, str]]:
     for one in stage.instructions:
         for word in one.words[:-1] if one.name in ("ADD", "COPY") else ():
-            path = "" if _URL.match(word.text) else expand(word.text, stage.values)
+            path = "" if _URL.match(word.text) else _fixed(expand(word.text, stage.values))
             if found := _ARCHITECTURE.search(path):
                 yield one, word, found[1]
 
@@ -222,20 +245,26 @@ def _copied(stage: Stage) -> Iterator[tuple[Instruction, Word, str]]:
 def _added(view: View, stage: Stage) -> Iterator[tuple[int, str, Edit | None]]:
     for one in stage.instructions:
         for word in one.words[:-1] if one.name == "ADD" else ():
-            if _URL.match(word.text):
+            if _URL.match(url := expand(word.text, stage.values)):
                 edit = _by_argument(view, one, word.offset, word.raw)
-                yield one.place(word.offset)[0], word.text, edit
+                yield one.place(word.offset)[0], url, edit
 
 
 def _fetched(view: View, stage: Stage) -> Iterator[tuple[int, str, Edit | None]]:
     for script in view.scripts.within(stage):
+        known = {**stage.values, **script.values}
         for command in script.commands:
-            # Of a shell's own script the commands are looked at one by one.
-            for word in command.words[1:] if not (command.script or script.chooses(command)) else ():
-                for url in _URL.finditer(word.raw):
+            # Of a shell's own script the commands are looked at one by one, of a variable its use.
+            passed = command.script or command.program == "export" or script.chooses(command)
+            for word in command.words[1:] if not passed else ():
+                urls = list(_URL.finditer(word.raw))
+                for url in urls:
                     offset = word.offset + url.start()
                     edit = None if "'" in word.raw else _by_argument(view, script, offset, url[0])
-                    yield script.place(offset)[0], url[0], edit
+                    yield script.place(offset)[0], expand(url[0], known), edit
+                # The whole of it may stand in a variable.
+                for url in _URL.finditer(expand(word.text, known)) if not urls and "$" in word.raw else ():
+                    yield script.place(word.offset)[0], url[0], None
 
 
 def _by_argument(view: View, where: Script | Instruction, offset: int, url: str) -> Edit | None:

@@ -23,6 +23,7 @@ RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     bases.pinned,
     bases.named_by_architecture,
     bases.pinned_by_digest,
+    bases.taken,
     bases.downloads,
     bases.copies,
     modules.apart,
@@ -52,9 +53,11 @@ def lint(path: str, text: str, around: Surroundings | None = None) -> LintReport
 
 
 def pinned_bases(text: str, around: Surroundings) -> list[str]:
-    """The bases that a Dockerfile names by a digest, for somebody who may ask what they are."""
-    used = View(path="", file=parse(text), around=around).used
-    return sorted({stage.base for stage in used if "@sha256:" in stage.base and not stage.parents})
+    """The images that a Dockerfile names by a digest, for somebody who may ask what they are."""
+    view = View(path="", file=parse(text), around=around)
+    named = {stage.base for stage in view.used if not stage.parents}
+    named |= {image for _, image in view.taken(view.used)}
+    return sorted(image for image in named if "@sha256:" in image)
 
 
 def _comments(text: str) -> dict[int, str]:

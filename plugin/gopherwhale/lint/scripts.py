@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gopherwhale.dockerfile.shell import Command, commands
+from gopherwhale.dockerfile.shell import Command, assignment, commands
 from gopherwhale.dockerfile.shells import SHELLS, shell_command
 from gopherwhale.dockerfile.stages import Stage
 from gopherwhale.dockerfile.syntax import Instruction
@@ -22,6 +22,9 @@ _ASKS = re.compile(
 _OPENING: Final = frozenset({"case", "if"})
 _CLOSING: Final = frozenset({"esac", "fi"})
 _KEYWORD = re.compile(rf"(?<![\w$.-])({'|'.join((*_OPENING, *_CLOSING))})(?![\w.-])")
+# What sets variables that it names; of a loop's words more are taken than are meant.
+_SETTING: Final = frozenset({"for", "getopts", "mapfile", "read", "readarray"})
+_MOST_NAMES: Final = 64
 _TESTS: Final = frozenset({"[", "[[", "test"})
 
 
@@ -58,6 +61,19 @@ class Script:
     def commands(self) -> list[Command]:
         """Its simple commands."""
         return commands(self.text, self.start)
+
+    @functools.cached_property
+    def values(self) -> dict[str, str | None]:
+        """Its own variables: None where a value is computed, or is one of several."""
+        found: dict[str, str | None] = {}
+        for command in self.commands:
+            given = [pair for word in command.words if (pair := assignment(word))]
+            for name, word in (*command.assignments, *given):
+                plain = not (name in found or "$" in word.raw or "`" in word.raw or self.chooses(command))
+                found[name] = word.text if plain else None
+            if command.program in _SETTING:
+                found |= dict.fromkeys(command.arguments[:_MOST_NAMES])
+        return found
 
     @functools.cached_property
     def _asks(self) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from gopherwhale.dockerfile.stages import Stage, Stages, read_stages
+from gopherwhale.dockerfile.stages import Stage, Stages, read_stages, sources
 from gopherwhale.dockerfile.syntax import Dockerfile, Instruction
+from gopherwhale.dockerfile.variables import expand
 from gopherwhale.lint.builds import GoBuild, builds_of
 from gopherwhale.lint.findings import Edit
 from gopherwhale.lint.scripts import Script, Scripts
@@ -18,7 +19,7 @@ from gopherwhale.platforms import Platform
 from gopherwhale.verify.policy import Rule
 
 # https://github.com/docker-library/official-images#architectures-other-than-amd64, and what uname says.
-_ALIASES: Final = {
+ALIASES: Final = {
     **dict.fromkeys(("x86_64", "x64"), "amd64"),
     **dict.fromkeys(("aarch64", "arm64v8"), "arm64"),
     **dict.fromkeys(("arm32v5", "arm32v6", "arm32v7", "armv5", "armv6", "armv7", "armhf", "armel"), "arm"),
@@ -99,6 +100,16 @@ class View:
         several = (one for _, parents in pairs for parent in parents for one in (parent, parent.heir))
         return frozenset(one for one in several if one)
 
+    def taken(self, stages: Iterable[Stage]) -> Iterator[tuple[Instruction, str]]:
+        """The images that some stages take files from, by COPY --from and mounts, and where."""
+        names = {name for stage in self.stages.all for name in (stage.name, str(stage.index))}
+        known = {one.name: one.value for one in self.stages.arguments}
+        for stage in stages:
+            for one in stage.instructions:
+                for source in sources(one):
+                    if (image := expand(source, known)).lower() not in names:
+                        yield one, image
+
     @functools.cached_property
     def builds(self) -> list[GoBuild]:
         """The Go builds of the stages that the image is made of, and of their ONBUILDs; of many the first."""
@@ -109,7 +120,7 @@ class View:
         """Whether every platform that is built is of one architecture, and a value says that one."""
         wanted = {platform.architecture for platform in self.around.platforms}
         words = [word for word in re.split(r"[^a-z0-9_]+", value.lower()) if word not in ("linux", "")]
-        return len(wanted) == 1 and bool(words) and wanted == {_ALIASES.get(word, word) for word in words}
+        return len(wanted) == 1 and bool(words) and wanted == {ALIASES.get(word, word) for word in words}
 
     def replacing(self, script: Script | Instruction, start: int, end: int, text: str) -> Edit | None:
         """The edit that puts a text in the place of another, where that stands in one line as it was read."""

@@ -11,7 +11,7 @@ from gopherwhale.lint import scripts
 from gopherwhale.lint.codes import CODES
 from gopherwhale.lint.findings import Finding
 from gopherwhale.lint.fixing import fix
-from gopherwhale.lint.linter import lint
+from gopherwhale.lint.linter import lint, pinned_bases
 from gopherwhale.lint.view import MOST_BUILDS, Surroundings, View
 from gopherwhale.platforms import parse_many
 from tasks._lint_examples import EXAMPLES, GOOD, IGNORE, Example
@@ -477,6 +477,17 @@ def test_bases(text: str, expected: list[tuple[str, int, str]]) -> None:
         ("FROM a:1\nARG A=arm64\nRUN curl https://e.com/x-$A", [(3, "error")]),
         ("FROM a:1\nARG TARGETARCH\nRUN curl https://e.com/x-$TARGETARCH", []),
         ("FROM a:1\nRUN curl https://e.com/x-$(uname -m)", []),
+        ("FROM a:1\nARG U=https://e.com/x-arm64\nRUN curl -o /x $U", [(3, "error")]),
+        ("FROM a:1\nARG U=https://e.com/x-arm64\nADD $U /x", [(3, "error")]),
+        ("FROM a:1\nRUN ARCH=amd64 && curl https://e.com/x-${ARCH}", [(2, "error")]),
+        ('FROM a:1\nRUN export U=https://e.com/x-amd64; wget "$U"', [(2, "error")]),
+        ("FROM a:1\nRUN A=amd64; [ $(uname -m) = aarch64 ] && A=arm64; wget https://e.com/x-$A", []),
+        ("FROM a:1\nRUN A=amd64; read A; wget https://e.com/x-$A", []),
+        ("FROM a:1\nARG TARGETARCH\nRUN curl https://e.com/${TARGETARCH:-amd64}/x", []),
+        ("FROM a:1\nARG TARGETARCH\nRUN curl https://e.com/${TARGETARCH/amd64/x86_64}/x", []),
+        ("FROM a:1\nRUN curl https://e.com/$(uname -m | sed s/aarch64/arm64/)/x", []),
+        ("FROM a:1\nRUN wget https://e.com/x-amd64 https://e.com/x-arm64", []),
+        ("FROM a:1\nRUN wget https://e.com/x-amd64 https://e.com/y-x86_64", [(2, "error"), (2, "error")]),
         ("FROM a:1\nRUN case $(uname -m) in x86_64) curl https://e.com/x-amd64;; esac", []),
         ("FROM a:1\nRUN curl https://amd64.e.com/x", []),
         ("FROM a:1\nRUN curl https://e.com/armada/x-1386.tgz", []),
@@ -502,6 +513,8 @@ def test_downloads(text: str, expected: list[tuple[int, str]]) -> None:
         ("FROM a:1\nCOPY bin/app-amd64 bin/app-arm64 /stock/", []),
         ("FROM a:1\nCOPY bin/app-$TARGETARCH /app-amd64", []),
         ("FROM a:1\nCOPY docs/camd64.md /x", []),
+        ("FROM a:1\nARG TARGETARCH\nCOPY bin/${TARGETARCH:-amd64} /x", []),
+        ("FROM a:1\nARG TARGETARCH\nCOPY bin/${TARGETARCH/amd64/x86_64} /x", []),
         ("FROM a:1\nADD https://e.com/x-amd64 /x", []),
         ("FROM a AS x-amd64\nCOPY amd64/a /a\nFROM a AS x-arm64\nCOPY arm64/a /a\nFROM x-$TARGETARCH", []),
     ],
@@ -509,6 +522,35 @@ def test_downloads(text: str, expected: list[tuple[int, str]]) -> None:
 def test_copies(text: str, expected: list[tuple[int, str]]) -> None:
     """What was compiled for one architecture, outside or in a stage, and goes into the image of each."""
     assert lines("copy-of-one-architecture", text) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("COPY --from=e.com/tool:1-amd64 /t /t", [(2, "warning")]),
+        ("COPY --from=arm64v8/busybox:1 /t /t", [(2, "warning")]),
+        ("RUN --mount=from=e.com/tool:1-amd64,target=/t /t/t", [(2, "warning")]),
+        ("COPY --from=e.com/tool:1-$TARGETARCH /t /t", []),
+        ("COPY --from=e.com/tool:1 /t-amd64 /t", []),
+        ("COPY --from=a /t /t", []),
+    ],
+)
+def test_images_that_files_are_taken_from(line: str, expected: list[tuple[int, str]]) -> None:
+    """They are as much of the image as its base, though what is taken may be the same for all."""
+    assert lines("base-of-one-architecture", f"FROM a:1\n{line}") == expected
+    one = parse_many(["linux/amd64"])
+    if "amd64 " in line and expected:
+        assert lines("base-of-one-architecture", f"FROM a:1\n{line}", platforms=one) == [(2, "notice")]
+
+
+def test_a_digest_that_files_are_taken_from_is_asked_about() -> None:
+    """Only where a registry has said that it is one platform's: most are an index's."""
+    image = f"e.com/tool@sha256:{'0' * 64}"
+    text = f"FROM a:1\nCOPY --from={image} /t /t\n"
+    assert pinned_bases(text, Surroundings()) == [image]
+    for single, expected in (({}, []), ({image: False}, []), ({image: True}, [(2, "warning")])):
+        assert lines("base-digest-of-one-platform", text, single=single) == expected
+        assert lines("base-digest", text, single=single) == []
 
 
 def test_a_copy_for_the_one_architecture_that_is_built_stops_nothing() -> None:
