@@ -92,7 +92,7 @@ class Desk:
     out: io.StringIO = field(default_factory=io.StringIO)
     err: io.StringIO = field(default_factory=io.StringIO)
 
-    def push(self, layout: str = "", *, dry_run: bool = False, **flags: Any) -> Any:
+    def push(self, layout: str = "", *, dry_run: bool = False, untagged: bool = False, **flags: Any) -> Any:
         """What it shows as JSON."""
         self.out.truncate(self.out.seek(0))
         self.err.truncate(self.err.seek(0))
@@ -103,7 +103,7 @@ class Desk:
             console=Console(out=self.out, err=self.err, format="json"),
             flags=flags,
         )
-        assert push(request, layout, dry_run=dry_run) is ExitCode.GOOD
+        assert push(request, layout, dry_run=dry_run, untagged=untagged) is ExitCode.GOOD
         return json.loads(self.out.getvalue())
 
     def git(self, *arguments: str) -> str:
@@ -590,6 +590,10 @@ def test_every_receipt_is_tried_though_one_cannot_be_written(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
+        ({"untagged": True, "tags": ["x"]}, "--untagged moves no tag, and --tag names one"),
+        ({"layout": "dist/hello", "build_args": ["A=b"]}, "--layout builds nothing, and --build-arg is"),
+        ({"layout": "dist/hello", "engine": "go"}, "--layout builds nothing, and --engine is"),
+        ({"layout": "dist/hello", "locked": True}, "--layout builds nothing, and --locked is"),
         ({"also_push_to": ["acme/hello:1"]}, "names a tag"),
         ({"also_push_to": ["A B"]}, "also_push_to"),
         ({"push_jobs": "0"}, ">= 1"),

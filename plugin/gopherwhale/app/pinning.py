@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from gopherwhale.app.registries import registry_opener
 from gopherwhale.app.request import Request, resolve
 from gopherwhale.dockerfile.stages import SCRATCH, read_stages
 from gopherwhale.dockerfile.syntax import parse as parse_dockerfile
+from gopherwhale.dockerfile.words import Word
 from gopherwhale.engines.bases import LAYOUT
 from gopherwhale.engines.dockerfile import read_dockerfile
 from gopherwhale.errors import ExitCode
@@ -110,24 +112,36 @@ def _pin_settings(path: Path, now: Digest, edits: dict[Path, bytes]) -> Iterator
 def _pin_dockerfiles(
     images: tuple[ImagePlan, ...], now: Digest, say: Callable[[str], None], edits: dict[Path, bytes]
 ) -> Iterator[Pin]:
-    """Pin what the stages start from; a name with a variable in it cannot be, and is left as it is."""
+    """Pin what is started from or copied from; a name with a variable in it cannot be, and is left alone."""
     for path, image in {one.root / one.settings.dockerfile: one for one in images}.items():
         text, file = read_dockerfile(image), image.settings.dockerfile
         mark = "\ufeff" if text.startswith("\ufeff") else ""
         # Parted as the parser parts them: for it a form feed ends no line.
         lines = text.removeprefix(mark).split("\n")
-        for stage in read_stages(parse_dockerfile(text)).all:
-            word = next(iter(stage.start.words), None)
-            if word is None or stage.parents or word.text == SCRATCH:
-                continue
-            line, column = stage.start.place(word.offset)
+        found = []
+        for line, column, word in _images(text):
             if "$" in word.raw:
                 say(f"{file}:{line}: {word.raw} holds a variable, and is left as it is")
                 continue
-            pinned = now(word.text)
+            found.append((line, column, word, now(word.text)))
+            yield Pin(file=file, place=f"line {line}", was=word.text, now=found[-1][-1])
+        # From the end: what stands before it in the same line keeps its column.
+        for line, column, word, pinned in reversed(found):
             old = lines[line - 1]
             lines[line - 1] = f"{old[:column]}{pinned}{old[column + len(word.raw) :]}"
-            yield Pin(file=file, place=f"line {line}", was=word.text, now=pinned)
         data = (mark + "\n".join(lines)).encode()
         if data != text.encode() and path.read_bytes() == text.encode():
             edits[path] = data
+
+
+def _images(text: str) -> list[tuple[int, int, Word]]:
+    """Each image that a Dockerfile names, in the file's order: its line, its column and the word."""
+    stages, found = read_stages(parse_dockerfile(text)), []
+    for stage in stages.all:
+        words = [] if stage.parents else [(stage.start, word) for word in stage.start.words[:1]]
+        for one, image in dict.fromkeys(stages.copied(stage)):
+            named = re.compile(rf"[-,=]from=[\"']?({re.escape(image)})(?=[\"',\s]|$)", re.IGNORECASE)
+            places = named.finditer(one.source, one.start, one.text_start)
+            words += [(one, Word(raw=image, text=image, offset=place.start(1))) for place in places]
+        found += [(*one.place(word.offset), word) for one, word in words if word.text != SCRATCH]
+    return sorted(found, key=lambda one: one[:2])

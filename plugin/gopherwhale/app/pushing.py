@@ -29,6 +29,8 @@ _LATER: Final = (
     "gopherwhale.oci.push",
     "gopherwhale.oci.registry",
 )
+# Settings that decide how an image is built, and nothing of one that stands.
+_BUILDS: Final = ("engine", "builder", "build_args", "locked")
 
 
 def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged: bool = False) -> ExitCode:
@@ -40,6 +42,7 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
         dry_run: Show what would be sent, and send nothing.
         untagged: Push by digest and move no tag: `docker.merge` makes one image of such pushes.
     """
+    _refuse_contradictions(request, layout, untagged=untagged)
     _, made = resolve(request, _import_later if layout else prepare)
     if untagged:
         made = replace(made, images=tuple(replace(image, tags=()) for image in made.images))
@@ -64,6 +67,16 @@ def push(request: Request, layout: str = "", *, dry_run: bool = False, untagged:
         pushed = publishing.finish(sent)
     _show(made.images, built, pushed, request)
     return ExitCode.GOOD
+
+
+def _refuse_contradictions(request: Request, layout: str, *, untagged: bool) -> None:
+    """A flag that has no say is a misunderstanding; a setting of the same name may be for other runs."""
+    given = {key for key, value in request.flags.items() if value}
+    if untagged and "tags" in given:
+        raise UsageError("--untagged moves no tag, and --tag names one", hint="docker.merge tags the whole")
+    if layout and (idle := [key for key in _BUILDS if key in given]):
+        flag = idle[0].rstrip("s").replace("_", "-")
+        raise UsageError(f"--layout builds nothing, and --{flag} is for a build", hint="omit one of them")
 
 
 def _show(

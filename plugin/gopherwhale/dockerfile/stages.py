@@ -140,6 +140,12 @@ class Stages:
     final: Stage | None
     used: frozenset[Stage]
 
+    def copied(self, stage: Stage) -> Iterator[tuple[Instruction, str]]:
+        """The images, and no stages, that a stage's instructions take files from."""
+        names = {one.name for one in self.all} | {str(one.index) for one in self.all}
+        for one in stage.instructions:
+            yield from ((one, image) for image in sources(one) if image.lower() not in names)
+
     def written(self) -> Iterator[Variable]:
         """Every ARG and ENV of the file, once: above the first FROM, in stages, and in their ONBUILDs."""
         yield from self.arguments

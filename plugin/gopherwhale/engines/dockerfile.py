@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gopherwhale.dockerfile.stages import SCRATCH, read_stages, sources
+from gopherwhale.dockerfile.stages import SCRATCH, read_stages
 from gopherwhale.dockerfile.syntax import Instruction, parse
 from gopherwhale.engines.files import CERTIFICATES, TIME_ZONES
 from gopherwhale.engines.recipe import Recipe
@@ -79,13 +79,11 @@ def unpinned(
         Line numbers with the images.
     """
     stages = read_stages(parse(text), target, build_args)
-    names = {stage.name or str(stage.index) for stage in stages.all} | {str(s.index) for s in stages.all}
     found = []
     for stage in sorted(stages.used, key=lambda stage: stage.index):
         if not stage.parents:
             found.append((stage.start.line, stage.base))
-        read = ((one.line, image) for one in stage.instructions for image in sources(one))
-        found += [(line, image) for line, image in read if image.lower() not in names]
+        found += [(one.line, image) for one, image in stages.copied(stage)]
     return [(line, image) for line, image in found if image != SCRATCH and "@sha256:" not in image]
 
 

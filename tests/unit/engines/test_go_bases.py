@@ -190,6 +190,10 @@ FROM --platform=linux/amd64 \\
     acme/base:2 AS other
 FROM scratch
 COPY --from=other /a /a
+COPY --from=acme/files:3 /b /b
+RUN --mount=type=bind,source=/acme/base:2,from=acme/base:2,target=/a --mount=from="acme/files:3",target=/b \\
+    --mount=type=bind,target=/c,from=other true acme/files:3
+COPY --from=1 /a /c
 """
 
 
@@ -211,8 +215,14 @@ def test_pin_writes_digests_and_leaves_the_rest_alone(
         digest = f"@{base.root.digest}"
         pinned = SETTINGS.format(first=f"acme/base:1{digest}", second=f"oci:base{digest}")
         assert settings.read_text().replace("'", '"') == pinned.replace("'", '"')
-        assert dockerfile.read_text() == DOCKERFILE.replace("acme/base:2", f"acme/base:2{digest}")
-        assert [one["place"] for one in document["pins"]] == ["go.base", "images.one.go.base", "line 5"]
+        expected = DOCKERFILE.replace(" acme/base:2", f" acme/base:2{digest}")
+        for start in ("=", '="'):
+            for name in ("acme/base:2", "acme/files:3"):
+                expected = expected.replace(f"from{start}{name}", f"from{start}{name}{digest}")
+        assert dockerfile.read_text() == expected
+        places = ["go.base", "images.one.go.base", *(f"line {line}" for line in (5, 8, 9, 9))]
+        assert [one["place"] for one in document["pins"]] == places
+        assert [name for _, name in unpinned(expected)] == []
         assert "Dockerfile:3: golang:${GO_VERSION} holds a variable" in said
 
 
