@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 TIMED_OUT = 124
@@ -28,6 +29,9 @@ def main(arguments: list[str]) -> int:
     limit, *command = arguments[1:] if output else arguments
     seconds, starter, late = float(limit), os.getppid(), False
     end = time.monotonic() + seconds
+    told: list[int] = []
+    # From the first moment: told to stop a moment before there is one to tell, the command would go on alone.
+    _on_stop(lambda number, _frame: told.append(number))
     with subprocess.Popen(command, stdout=output) as process:
 
         def stop(number: int, _frame: FrameType | None) -> None:
@@ -41,8 +45,9 @@ def main(arguments: list[str]) -> int:
             elif os.getppid() != starter:
                 process.terminate()
 
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
+        _on_stop(stop)
+        for number in told:
+            process.send_signal(number)
         signal.signal(signal.SIGALRM, look)
         # A timer of our own: that of `wait` asks every 50 ms, by which each command would end later.
         signal.setitimer(signal.ITIMER_REAL, min(_LOOK, seconds), _LOOK)
@@ -50,6 +55,11 @@ def main(arguments: list[str]) -> int:
         # None may come while Python ends and hears no signal any more.
         signal.setitimer(signal.ITIMER_REAL, 0)
     return TIMED_OUT if late else code
+
+
+def _on_stop(handler: Callable[[int, FrameType | None], None]) -> None:
+    signal.signal(signal.SIGTERM, handler)
+    signal.signal(signal.SIGINT, handler)
 
 
 if __name__ == "__main__":

@@ -36,11 +36,13 @@ def test_a_command_over_its_time_is_stopped() -> None:
 
 def test_a_signal_reaches_the_command() -> None:
     """Being told to stop, it takes the command with it."""
+    # A handler that comes between Python's last look and the sleep is not heard before its end.
     script = (
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "import signal\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
         "print('ready', flush=True)\n"
-        "time.sleep(60)\n"
+        "signal.sigtimedwait({signal.SIGTERM}, 60)\n"
+        "raise SystemExit(7)\n"
     )
     command = [sys.executable, "-I", "-S", bounded.__file__, "60", sys.executable, "-c", script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -48,6 +50,21 @@ def test_a_signal_reaches_the_command() -> None:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
         assert process.wait(timeout=30) == 7
+
+
+def test_a_signal_that_comes_before_the_command_reaches_it() -> None:
+    """Told to stop in the moment before the command is there, it leaves none behind that goes on alone."""
+    script = (
+        "import os, signal, subprocess, sys\n"
+        "from gopherwhale.engines import bounded\n"
+        "start = subprocess.Popen\n"
+        "def late(command, **options):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return start(command, **options)\n"
+        "subprocess.Popen = late\n"
+        "raise SystemExit(bounded.main(['60', sys.executable, '-c', 'import time; time.sleep(60)']) != -15)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
 
 
 def test_a_command_whose_starter_is_gone_is_stopped(tmp_path: Path) -> None:
