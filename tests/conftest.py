@@ -17,7 +17,7 @@ from typing import Any, Final
 import hypothesis
 import pytest
 
-from tests import later
+from tests import later, memory
 
 REQUIRE_ENGINE: Final = "GOPHERWHALE_REQUIRE_ENGINE"
 # Read before the environment is cleaned: the testbed may stand elsewhere.
@@ -60,10 +60,14 @@ _HOME: Final = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 # Readers of hostile bytes go through thousands of damaged inputs in tests/fuzz; here is a look at each. No
-# example has a deadline: where other workers have Go compile, any may be without a core for a second.
-hypothesis.settings.register_profile("developing", max_examples=60, deadline=None)
+# example has a deadline, and making them may take long: where other workers have Go compile, any may be
+# without a core for a second.
+_LOOK: Final = hypothesis.settings(
+    max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("developing", _LOOK)
 # A check of somebody's change tries the same examples every time; new ones are looked for while developing.
-hypothesis.settings.register_profile("repeatable", max_examples=60, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("repeatable", _LOOK, derandomize=True)
 hypothesis.settings.load_profile(
     "repeatable" if AMBIENT.get("CI") or AMBIENT.get(REQUIRE_ENGINE) else "developing"
 )
@@ -72,6 +76,8 @@ hypothesis.settings.load_profile(
 def pytest_configure(config: pytest.Config) -> None:
     """Make the home folder in which all tests live."""
     later.put_off()
+    if config.option.markexpr == "not engine":
+        memory.use()
     config.stash[_HOME] = tempfile.TemporaryDirectory(
         # What a test started may still write there, as Go's telemetry does.
         prefix="gopherwhale-home-",
