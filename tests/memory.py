@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-_PLACE: Final = Path("/dev/shm")  # noqa: S108 -- as Linux has it for this; a container's may be small
+# As Linux has it for this; a container may have little of it.
+_PLACE: Final = Path("/dev/shm")
 _ENOUGH: Final = 512 << 20
 
 

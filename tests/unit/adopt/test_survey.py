@@ -138,7 +138,7 @@ _NAMES = st.text(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     name=_NAMES.filter(lambda name: name not in (".", "..")),
     source=st.binary(max_size=80),
