@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -340,6 +341,24 @@ def test_dependabot_looks_where_the_modules_are(hello: Path, call: Call) -> None
     assert found == {"github-actions": "/", "gomod": ["/app", "/lib"], "docker": "/docker", "pip": "/"}
 
 
+def test_17_what_is_interrupted_amid_its_files_is_written_whole(
+    hello: Path, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them or none: half of them would be neither, and the record would be wrong."""
+    put, told = changes._put, []  # noqa: SLF001 -- the seam
+
+    def interrupted(place: Path, partial: Path | None) -> None:
+        put(place, partial)
+        told.append(place)
+        if len(told) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(changes, "_put", interrupted)
+    assert call("init", "--yes") == 130
+    assert {path for path in NEW if (hello / path).is_file()} == NEW
+    assert "the files are written first" in capsys.readouterr().err
+
+
 def test_a_dry_run_writes_nothing(hello: Path, call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """It shows all of it and leaves the folder as it was."""
     before = snapshot(hello)
@@ -535,4 +554,8 @@ def test_the_template_refuses_an_answer_in_its_own_words(
     said = capsys.readouterr().err
     assert "the template: " in said
     assert "type a release of Go" in said
+    assert call("init", "--yes", "--answer", "project=Foo") == 2
+    ours = capsys.readouterr().err.partition("the template: ")[2]
+    assert "type 'foo'" in ours
+    assert "_shape" not in ours
     assert not (hello / "Dockerfile").exists()

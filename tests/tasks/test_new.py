@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -49,6 +49,21 @@ def test_nothing_is_left_among_temporary_files(
     monkeypatch.setattr(tempfile, "tempdir", None)
     assert call("new", "--no-input", "--answer", "project=a-b") == 0
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_17_what_is_interrupted_leaves_no_half_of_a_repository(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be in the way of the same command, which is said to do what is left."""
+    run = rendering._run  # noqa: SLF001 -- the seam
+
+    def interrupted(*arguments: Any, **options: Any) -> str:
+        run(*arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rendering, "_run", interrupted)
+    assert call("new", "--no-input") == 130
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 @pytest.mark.parametrize(

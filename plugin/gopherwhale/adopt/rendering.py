@@ -32,8 +32,6 @@ _MAX_LINE: Final = 200
 SHAPE: Final = "_shape"
 # https://cookiecutter.readthedocs.io/en/stable/advanced/boolean_variables.html#basic-usage
 _YES_OR_NO: Final = frozenset({"1", "true", "t", "yes", "y", "on", "0", "false", "f", "no", "n", "off"})
-# As cookiecutter says it: cookiecutter/generate.py, render_and_create_dir.
-_EXISTS = re.compile(r'"(.+)" directory already exists')
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -102,7 +100,7 @@ def render(template: Path, answers: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def make(template: Path, answers: Mapping[str, Any], output: Path, *, ask: bool) -> str:
-    """Make a new repository in a folder, as cookiecutter does.
+    """Make a new repository in a folder, as cookiecutter does; where nothing is asked, all of it or nothing.
 
     Args:
         template: The template's folder.
@@ -117,22 +115,27 @@ def make(template: Path, answers: Mapping[str, Any], output: Path, *, ask: bool)
         UsageError: The template refuses an answer, or the folder is there already.
     """
     with tempfile.TemporaryDirectory(prefix="gopherwhale-render-") as folder:
-        command = _cookiecutter(template, answers, Path(folder), output)
         if not ask:
-            try:
-                return _run(command, output, "the template", **_litter(folder))
-            except UsageError as error:
-                if found := _EXISTS.search(error.problem):
-                    raise UsageError(
-                        f"{found[1]} is there already", hint="choose another name: --answer project=NAME"
-                    ) from None
-                raise
-        # A person takes the time that a person takes.
+            with tempfile.TemporaryDirectory(prefix=".gopherwhale-new-", dir=output) as beside:
+                command = _cookiecutter(template, answers, Path(folder), Path(beside))
+                said = _run(command, output, "the template", **_litter(folder))
+                _put(Path(beside), output)
+            return said
+        # A person takes the time that a person takes, and sees what is left of an interrupted run.
+        command = _cookiecutter(template, answers, Path(folder), output)
         asking = [word for word in command if word != "--no-input"]
         environment = {**os.environ, **_litter(folder)}
         if subprocess.run(asking, cwd=output, env=environment, check=False).returncode:
             raise UsageError("no repository was made")
         return ""
+
+
+def _put(made: Path, output: Path) -> None:
+    for folder in made.iterdir():
+        place = output / folder.name
+        if os.path.lexists(place):
+            raise UsageError(f"{place} is there already", hint="choose another name: --answer project=NAME")
+        folder.rename(place)
 
 
 def _cookiecutter(template: Path, answers: Mapping[str, Any], own: Path, output: Path) -> list[str]:
@@ -263,6 +266,8 @@ def _run(command: list[str], folder: Path, what: str, **variables: str) -> str:
         said = [line.strip() for line in text.splitlines() if line.strip()]
         # Our hooks say in a line for each answer what is wrong; cookiecutter's own words come behind.
         ours = [line.removeprefix("gopherwhale: ") for line in said if line.startswith("gopherwhale: ")]
-        problems = ours or said[-1:] or [f"exit code {done.returncode}"]
+        # What only we can have got wrong follows from another answer, which is told before it.
+        asked = [line for line in ours if not line.startswith(SHAPE)]
+        problems = asked or ours or said[-1:] or [f"exit code {done.returncode}"]
         raise UsageError(f"{what}: {problems[0]}", hint="; ".join(problems[1:]))
     return done.stdout.decode(errors="replace")

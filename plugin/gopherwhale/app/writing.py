@@ -13,6 +13,7 @@ from gopherwhale.app.request import Request
 from gopherwhale.console import counted, printable
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.guesses import closest
+from gopherwhale.stopping import held
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,8 @@ def settle(request: Request, outcome: Outcome, *, dry_run: bool, yes: bool) -> E
         if not _may(request, outcome, yes=yes):
             console.say("nothing was written")
             return ExitCode.GOOD
-        changes.write(outcome.root, outcome.changes)
+        with held(console.say, "the files are written"):
+            changes.write(outcome.root, outcome.changes)
         console.say(f"wrote {_count(outcome)} in {outcome.root}")
         for line in outcome.after:
             console.say(printable(line))
