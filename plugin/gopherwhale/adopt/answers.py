@@ -77,10 +77,7 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
     notes: list[str] = []
     chosen = choosing.programs(survey, recipe, wishes.packages, notes)
     path = survey.modules["."].module if "." in survey.modules else chosen[0].import_path
-    # A workspace has no path of its own: it is called as its repository is.
-    whole = path if "." in survey.modules else facts.source.rstrip("/") or survey.root.resolve().name
-    found = naming.name_of(program_name(chosen[0].import_path if len(chosen) == 1 else whole))
-    project = wishes.project or found
+    project = wishes.project or _project(survey, facts, chosen)
     image = naming.image_of(wishes.repository, facts.source, path, project, notes)
     if recipe and len(chosen) > 1:
         chosen = choosing.started(chosen, recipe, notes)
@@ -94,27 +91,40 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
         "image": image,
         "module": path,
         "go_version": _go(survey, recipe, newest_go),
+        **_choices(survey, facts, recipe),
+        "_shape": shape,
+    }
+    notes += _warnings(survey)
+    notes += _engine_notes(survey, recipe, chosen, shape["engine"], answers["ci"])
+    return Derived(answers=answers, notes=tuple(notes))
+
+
+def _project(survey: Survey, facts: Facts, chosen: Sequence[Program]) -> str:
+    """What the image is called: as its program, or as the whole of several."""
+    if len(chosen) == 1:
+        return naming.name_of(program_name(chosen[0].import_path))
+    if "." in survey.modules:
+        return naming.name_of(program_name(survey.modules["."].module))
+    # A workspace has no path of its own: it is called as its repository is.
+    return naming.name_of(program_name(facts.source.rstrip("/") or survey.root.resolve().name))
+
+
+def _choices(survey: Survey, facts: Facts, recipe: Recipe | None) -> dict[str, Any]:
+    """What is chosen from a list, or answered by yes or no; a template that does not ask is not told."""
+    answers: dict[str, Any] = {
         "builder": "alpine" if recipe is None or "alpine" in recipe.builder else "debian",
         "license": survey.license,
         "default_branch": facts.default_branch or "main",
-        # What a template may ask besides; one that does not ask is not told.
         "kind": "http" if recipe and recipe.ports else "tool",
         "ci": "gitlab" if _is_at_gitlab(survey, facts) else "github",
         "vendoring": survey.vendored,
         "first_commit": False,
-        "_shape": shape,
     }
     if survey.runners == ("nox",):
-        # CI calls our sessions by name, and a noxfile.py of somebody's own has none of them.
         answers["runner"] = "invoke"
-        notes.append(
-            "runner = invoke: noxfile.py is yours (gopherwhale.nox.register() in it adds our sessions)"
-        )
     if recipe and not recipe.compiles:
         answers["base"] = recipe.answer
-    notes += _warnings(survey)
-    notes += _engine_notes(survey, recipe, chosen, shape["engine"], answers["ci"])
-    return Derived(answers=answers, notes=tuple(notes))
+    return answers
 
 
 def _is_at_gitlab(survey: Survey, facts: Facts) -> bool:
@@ -155,9 +165,15 @@ def _engine(survey: Survey, recipe: Recipe | None, chosen: list[Program]) -> str
 
 
 def _warnings(survey: Survey) -> list[str]:
-    """What builds without a complaint and would not run, or would hold what it should not."""
+    """What is done otherwise here; what builds without a complaint and would not run, or hold too much."""
+    notes = []
+    if survey.runners == ("nox",):
+        # CI calls our sessions by name, and a noxfile.py of somebody's own has none of them.
+        notes.append(
+            "runner = invoke: noxfile.py is yours (gopherwhale.nox.register() in it adds our sessions)"
+        )
     required = {path for module in survey.modules.values() for path in module.required}
-    notes = [
+    notes += [
         f"{path}: without cgo, as images are built, it fails when the program runs; {other} does not"
         for path, other in _STUBS.items()
         if path in required

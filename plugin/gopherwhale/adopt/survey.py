@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -133,37 +133,37 @@ def look(root: Path) -> Survey:
     """
     workspace = (root / "go.work").is_file()
     modules, outside = _modules(root, workspace=workspace)
-    programs: list[Program] = []
-    embedded: set[str] = set()
-    embeds_dist = False
-    for folder, files in _folders(root, modules):
-        module = max((m for m in modules if _below(folder, m)), key=len, default=None)
-        sources = [
-            gosource.read(text)
-            for name in files
-            if gosource.is_built(name, text := read_text(root / folder / name))
-        ]
-        if module is None:
-            continue
-        embedded |= {name for source in sources for name in _IGNORED if _embeds(source, folder, name)}
-        programs += _programs(folder, module, modules[module].module, sources)
-        if folder == ".":
-            embeds_dist = any(name.split("/")[0] == "dist" for one in sources for name in one.embedded)
+    packages = list(_packages(root, modules))
+    at_top = [source for folder, _, sources in packages if folder == "." for source in sources]
     return Survey(
         root=root,
         workspace=workspace,
         modules=modules,
-        programs=tuple(programs),
+        programs=tuple(
+            program
+            for folder, module, sources in packages
+            for program in _programs(folder, module, modules[module].module, sources)
+        ),
         vendored=(root / "vendor" / "modules.txt").is_file(),
-        embedded=tuple(sorted(embedded)),
+        embedded=tuple(sorted(name for name in _IGNORED if _embeds(at_top, name))),
         dockerfile=next((name for name in _DOCKERFILES if (root / name).is_file()), ""),
         license=_license(root),
         has_workflows=any((root / ".github" / "workflows").glob("*.y*ml")),
         has_gitlab_ci=(root / ".gitlab-ci.yml").is_file(),
         outside=outside,
-        embeds_dist=embeds_dist,
+        embeds_dist=any(name.split("/")[0] == "dist" for one in at_top for name in one.embedded),
         runners=tuple(name for name, files in RUNNERS.items() if any(is_theirs(root / f) for f in files)),
     )
+
+
+def _packages(root: Path, modules: Mapping[str, ModFile]) -> Iterator[tuple[str, str, list[gosource.Source]]]:
+    """Each folder that holds a package of the modules: itself, its module's, and the files that are built."""
+    for folder, names in _folders(root, modules):
+        module = max((one for one in modules if _below(folder, one)), key=len, default=None)
+        if module is not None:
+            texts = [(name, read_text(root / folder / name)) for name in names]
+            built = [gosource.read(text) for name, text in texts if gosource.is_built(name, text)]
+            yield folder, module, built
 
 
 def _programs(folder: str, module: str, path: str, sources: Sequence[gosource.Source]) -> Iterator[Program]:
@@ -204,7 +204,7 @@ def _modules(root: Path, *, workspace: bool) -> tuple[dict[str, ModFile], tuple[
     return dict(sorted(found.items())), tuple(dict.fromkeys(outside))
 
 
-def _folders(root: Path, modules: dict[str, ModFile]) -> Iterator[tuple[str, list[str]]]:
+def _folders(root: Path, modules: Mapping[str, ModFile]) -> Iterator[tuple[str, list[str]]]:
     """Each folder that may hold a package, with its Go files; other modules' folders are none of ours."""
     seen = 0
     for path, folders, names in os.walk(root):
@@ -239,8 +239,8 @@ def _is_file_inside(root: Path, name: str) -> bool:
     return path.is_file() and path.resolve().is_relative_to(root.resolve())
 
 
-def _embeds(source: gosource.Source, folder: str, name: str) -> bool:
-    return folder == "." and any(fnmatch.fnmatchcase(name, pattern) for pattern in source.embedded)
+def _embeds(sources: Sequence[gosource.Source], name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for source in sources for pattern in source.embedded)
 
 
 def is_theirs(file: Path) -> bool:
