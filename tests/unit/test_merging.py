@@ -451,6 +451,14 @@ def test_a_copy_of_a_layout_is_a_push_of_it(world: World) -> None:
     assert world.memory.tags["acme/x", "1"] == Layout(folder).root.digest
 
 
+def test_a_tag_that_is_not_there_is_named(world: World) -> None:
+    """Of many that a script copies, which was it?"""
+    name = f"{world.proxy.address}/acme/hello:nope"
+    with pytest.raises(RegistryError, match=f"{name}: the registry answers 404") as caught:
+        copy(world.request(), [name, f"{world.proxy.address}/prod/x:1"])
+    assert caught.value.hint == f"docker.tags {name.removesuffix(':nope')} lists what is there"
+
+
 def test_what_does_not_verify_is_not_copied(world: World) -> None:
     """A missing platform stops it before the first request that writes."""
     folder = world.build("linux/arm64")

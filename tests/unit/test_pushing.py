@@ -614,6 +614,9 @@ def test_one_repository_twice_is_a_mistake(desk: Desk) -> None:
 
 
 def test_a_layout_s_error_is_ours(desk: Desk) -> None:
-    """A folder that is none is told as such."""
+    """A folder that is none is told as such; one that is not there is a name mistyped."""
+    (desk.folder / "empty").mkdir()
     with pytest.raises(LayoutError, match="not an OCI image layout"):
+        desk.push("empty", tags=["x"])
+    with pytest.raises(UsageError, match="--layout: there is no .*nowhere"):
         desk.push("nowhere", tags=["x"])

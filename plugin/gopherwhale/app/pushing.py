@@ -110,6 +110,8 @@ def _with_layout(plan: Plan, layout: Path) -> Plan:
         raise UsageError(
             "--layout is one image, and there are several here", hint="choose one with --image NAME"
         )
+    if not layout.exists():
+        raise UsageError(f"--layout: there is no {layout}", hint="docker.cross-build makes one below dist/")
     # Of which commit it is, and whether of that alone, only its own receipt can say.
     revision, dirty = receipts.built_of(layout, Layout(layout).root.digest)
     if dirty and not plan.allow_dirty:

@@ -222,7 +222,7 @@ def failure(answer: Answer, target: Reference, body: bytes, digest: str = "") ->
         return AuthenticationError(
             f"{refused}{said(body)}", hint=f"it is not there, or this account may not; another's: {login}"
         )
-    what = f"{target.name}{'@' + digest if digest else ''}"
+    what = f"{target.name}@{digest}" if digest else str(target)
     tries = f" after {answer.attempts} attempts" if answer.attempts > 1 else ""
     hint = ""
     if _NO_NAME in body:
