@@ -12,6 +12,7 @@ _KINDS: Final = {"0": "file", "\0": "file", "S": "file", "1": "hard", "2": "link
 # Links, devices, folders and pipes: whatever size they claim, no data follows.
 _BARE: Final = frozenset("123456")
 _MAX_EXTENDED: Final = 1024 * 1024
+_ACCESS_LISTS: Final = frozenset({b"SCHILY.acl.access", b"SCHILY.xattr.system.posix_acl_access"})
 _ZERO: Final = bytes(BLOCK)
 _HOLE: Final = bytes(64 * 1024)
 
@@ -31,6 +32,7 @@ class Member(NamedTuple):
         name: As it is written; bytes that are no UTF-8 as lone surrogates.
         kind: file, folder, link (symbolic), hard, or other.
         mode: Its permission bits.
+        owner: The numbers of its user and its group; None where an access list says who else may.
         size: Bytes of its content, holes included.
         target: What a link names.
     """
@@ -38,6 +40,7 @@ class Member(NamedTuple):
     name: str
     kind: str
     mode: int
+    owner: tuple[int, int] | None
     size: int
     target: str
 
@@ -150,6 +153,7 @@ class TarReader:
             name=_decoded(header.name),
             kind=kind,
             mode=header.mode & 0o7777,
+            owner=None if _ACCESS_LISTS.intersection(records) else header.owner,
             size=size,
             target=_decoded(header.target),
         )
@@ -194,9 +198,11 @@ def _merged(header: Header, records: dict[bytes, bytes], name: bytes, target: by
     if not (records or name or target):
         return header
     size = records.get(b"size", b"")
+    user, group = (records.get(key, b"") for key in (b"uid", b"gid"))
     return header._replace(
         name=name or records.get(b"path") or header.name,
         target=target or records.get(b"linkpath") or header.target,
+        owner=(int(user or header.owner[0]), int(group or header.owner[1])),
         size=decimal(size) if size else header.size,
     )
 

@@ -36,6 +36,7 @@ class Header(NamedTuple):
         name: The member's name, as bytes.
         kind: The type flag, one character.
         mode: Permission bits, as they stand.
+        owner: The numbers of its user and its group.
         size: Bytes that follow, before PAX records have their say.
         target: Of a link.
         gnu: Whether it is of GNU's format.
@@ -45,6 +46,7 @@ class Header(NamedTuple):
     name: bytes
     kind: str
     mode: int
+    owner: tuple[int, int]
     size: int
     target: bytes
     gnu: bool
@@ -60,9 +62,9 @@ def parse_block(block: bytes) -> Header:
     _check_sum(block)
     posix, gnu = block[257:263] == b"ustar\0", block[257:265] == b"ustar  \0"
     mode, size = number(block[100:108]), number(block[124:136])
-    # These three tell us nothing, but a runtime refuses a member in which they are no numbers.
-    for part in (block[108:116], block[116:124], block[136:148]):
-        number(part)
+    owner = (number(block[108:116]), number(block[116:124]))
+    # The time tells us nothing, but a runtime refuses a member in which it is no number.
+    number(block[136:148])
     if posix or gnu:
         number(block[329:337])
         number(block[337:345])
@@ -75,6 +77,7 @@ def parse_block(block: bytes) -> Header:
         name=name,
         kind=chr(block[156]),
         mode=mode,
+        owner=owner,
         size=size,
         target=text(block[157:257]),
         gnu=gnu,

@@ -135,6 +135,7 @@ def _document(contents: Contents) -> dict[str, Any]:
             path,
             node.kind,
             node.mode,
+            node.owner,
             node.target,
             node.digest,
             # JSON has no bytes: each is a character of the same number.
@@ -155,9 +156,19 @@ def _contents(document: Mapping[str, Any], layer: str) -> Contents:
 
 
 def _node(row: Sequence[Any], layer: str) -> Node:
-    _, kind, mode, target, digest, text, facts = row
+    _, kind, mode, numbers, target, digest, text, facts = row
+    owner = (numbers[0], numbers[1]) if numbers else None
     if not (target or text or facts):
-        return plain(kind, mode, layer)
+        return plain(kind, mode, owner, layer)
     known = BinaryFacts.from_document(facts) if facts else None
     content = text.encode("latin-1")
-    return Node(kind=kind, mode=mode, target=target, digest=digest, facts=known, layer=layer, text=content)
+    return Node(
+        kind=kind,
+        mode=mode,
+        owner=owner,
+        target=target,
+        digest=digest,
+        facts=known,
+        layer=layer,
+        text=content,
+    )

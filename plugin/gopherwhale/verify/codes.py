@@ -61,6 +61,10 @@ _MEND_LIBRARY: Final = (
     "build with CGO_ENABLED=0 for a static program, or take a final stage that has the libraries"
 )
 _MEND_DOCUMENT: Final = "build and push the image again with a current tool; do not run this one"
+_WHY_NOT_PERMITTED: Final = (
+    "a script, and what a shell or a launcher starts, end with `permission denied`; another program does so"
+    " where capabilities are dropped, as Kubernetes' restricted profile asks"
+)
 _E, _W, _N = Severity.ERROR, Severity.WARNING, Severity.NOTICE
 
 _ALL: Final = (
@@ -98,6 +102,12 @@ _ALL: Final = (
      "set the execute bit: COPY --chmod=0755"),
     ("entrypoint-loop", _E, "links or scripts that lead back to themselves",
      "the container does not start: `too many levels of symbolic links`", _MEND_ENTRY),
+    ("user-unknown", _E, "a user or group that the image does not know",
+     "the container does not start: `unable to find user`",
+     "write numbers, as USER 65532:65532, or COPY --from=build /etc/passwd /etc/group /etc/"),
+    ("user-not-permitted", _W, "the image's user may not run what the container shall start",
+     _WHY_NOT_PERMITTED,
+     "COPY --chmod=0755, into a folder that everybody may enter, or COPY --chown to the user"),
     ("interpreter-missing", _E, "what must load the program is not in the image",
      "the container does not start: `no such file or directory`, though the program is there", _MEND_LIBRARY),
     ("interpreter-wrong", _E, "what must load the program is for another machine",

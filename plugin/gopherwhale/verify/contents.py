@@ -37,7 +37,8 @@ _IN_MEMORY: Final = 12 * 1024 * 1024
 # Of one text, and of all texts of a layer together.
 _MAX_TEXT: Final = 256 * 1024
 _MAX_TEXTS: Final = 8 * 1024 * 1024
-_LOOKED_UP: Final = re.compile(r"/etc/(passwd|ld\.so\.conf|ld\.so\.conf\.d/[^/]+|ld-musl-[^/]+\.path)")
+_LOOKED_UP: Final = re.compile(r"/etc/(group|passwd|ld\.so\.conf|ld\.so\.conf\.d/[^/]+|ld-musl-[^/]+\.path)")
+_USERS: Final = re.compile(r"/etc/(group|passwd)")
 TOO_LARGE: Final = BinaryFacts(format="other", problem="a program of more than 1 GiB, which is not read")
 
 
@@ -48,6 +49,7 @@ class Node:
     Attributes:
         kind: `file`, `folder`, `link` (symbolic), `other`, or `hard`, which only a layer has.
         mode: Its permission bits.
+        owner: The numbers of its user and its group; None where these do not say who may do what.
         target: What a link names.
         facts: Of a file that has an execute bit or begins as a program does; None for every other.
         digest: Of a program's content.
@@ -59,6 +61,7 @@ class Node:
 
     kind: str
     mode: int = 0
+    owner: tuple[int, int] | None = (0, 0)
     target: str = ""
     facts: BinaryFacts | None = None
     digest: str = ""
@@ -125,22 +128,31 @@ def _node(member: Member, content: Bytes | None, path: str, layer: str, room: in
     if member.kind in ("hard", "link"):
         target = clean(member.target) if member.kind == "hard" else member.target
         return Node(kind=member.kind, mode=member.mode, target=target, layer=layer)
-    return plain(member.kind, member.mode, layer)
+    return plain(member.kind, member.mode, member.owner, layer)
 
 
 def _file(member: Member, content: Bytes, path: str, layer: str, room: int) -> Node:
-    mode = member.mode
+    mode, owner = member.mode, member.owner
     head = _whole(content.read, min(member.size, CHUNK))
     if facts.begins_as_program(head):
         known, digest = _inspect(head, content.read, member.size)
-        return Node(kind="file", mode=mode, facts=known, digest=digest, layer=layer)
+        return Node(kind="file", mode=mode, owner=owner, facts=known, digest=digest, layer=layer)
     if mode & ANY_X:
         known, digest = facts.read(head), f"sha256:{hashlib.sha256(head).hexdigest()}"
-        text = head[:room] if known.format == "script" or _LOOKED_UP.fullmatch(path) else b""
-        return Node(kind="file", mode=mode, facts=known, digest=digest, layer=layer, text=text)
+        is_kept = known.format == "script" or _LOOKED_UP.fullmatch(path)
+        text = _kept(path, head, member.size, room) if is_kept else b""
+        return Node(kind="file", mode=mode, owner=owner, facts=known, digest=digest, layer=layer, text=text)
     if _LOOKED_UP.fullmatch(path) or _is_for_a_shell(path, head):
-        return Node(kind="file", mode=mode, layer=layer, text=head[:room])
-    return plain("file", mode, layer)
+        return Node(
+            kind="file", mode=mode, owner=owner, layer=layer, text=_kept(path, head, member.size, room)
+        )
+    return plain("file", mode, owner, layer)
+
+
+def _kept(path: str, head: bytes, size: int, room: int) -> bytes:
+    """As much of a text as there is room for; of the users all or nothing, as who is not there matters."""
+    text = head[:room]
+    return b"" if _USERS.fullmatch(path) and len(text) < size else text
 
 
 def _is_for_a_shell(path: str, head: bytes) -> bool:
@@ -152,9 +164,9 @@ def _is_for_a_shell(path: str, head: bytes) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def plain(kind: str, mode: int, layer: str) -> Node:
+def plain(kind: str, mode: int, owner: tuple[int, int] | None, layer: str) -> Node:
     """A node that has nothing of its own; one for all that are alike."""
-    return Node(kind=kind, mode=mode, layer=layer)
+    return Node(kind=kind, mode=mode, owner=owner, layer=layer)
 
 
 def _whole(read: Callable[[int], bytes], size: int) -> bytes:

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from gopherwhale.errors import LayoutError
 from gopherwhale.oci.documents import ImageConfig
@@ -34,6 +34,13 @@ class NotRunnable(Exception):  # noqa: N818 -- becomes a finding
         """Keep both."""
         super().__init__(found)
         self.code, self.found = code, found
+
+
+class Step(NamedTuple):
+    """A path and what stands there."""
+
+    path: str
+    node: Node
 
 
 class FileSystem:
@@ -67,6 +74,22 @@ class FileSystem:
             NotRunnable: The links go round, or a part is missing.
         """
         return _joined(self._trail(path))
+
+    def way(self, path: str) -> list[Step]:
+        """What is passed on the way to a path, the root first and what stands there last, links followed.
+
+        Raises:
+            NotRunnable: The links go round, or a part is missing.
+        """
+        trail = self._trail(path)
+        return [Step(_joined(trail[: at + 1]), node) for at, (_, node) in enumerate(trail)]
+
+    def depth(self, folder: str) -> int:
+        """How many folders stand above one, links followed; 0 where it is not there."""
+        try:
+            return len(self._trail(folder)) - 1
+        except NotRunnable:
+            return 0
 
     def items(self) -> Iterator[tuple[str, Node]]:
         """Every path and what stands there, links not followed, in the order of their names."""

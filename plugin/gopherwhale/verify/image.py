@@ -20,6 +20,7 @@ from gopherwhale.verify.policy import Rule, weigh
 from gopherwhale.verify.running import judge_running
 from gopherwhale.verify.sameness import Held, judge_sameness
 from gopherwhale.verify.scope import Scope
+from gopherwhale.verify.users import judge_user
 
 Say = Callable[[str], None]
 _MAX_IMAGES: Final = 256
@@ -163,6 +164,7 @@ def _judge_one(entry: Descriptor, found: Opened | LayoutError, wanted: Wanted, *
         *judge.judge_reached(scope),
         *judge.judge_revision(found.declared, found.config, scope, wanted.revision),
         *judge_running(scope),
+        *judge_user(scope),
     )
     report = _report(found, scope, findings)
     return _Judged(report=report, held=_held(scope), version=entry.os_version)

@@ -6,9 +6,10 @@ from typing import Final
 
 from gopherwhale.oci.documents import ImageConfig
 from gopherwhale.verify.facts import BinaryFacts
-from gopherwhale.verify.filesystem import FileSystem
+from gopherwhale.verify.filesystem import FileSystem, NotRunnable
 from gopherwhale.verify.findings import Finding, finding
 from gopherwhale.verify.scope import Scope
+from gopherwhale.verify.users import identify
 
 # Where Go's crypto/x509 looks on Linux (root_linux.go, root_unix.go).
 _BUNDLES: Final = (
@@ -51,15 +52,13 @@ def judge_running(scope: Scope) -> list[Finding]:
 
 def is_root(user: str, system: FileSystem) -> bool:
     """Whether a config's `User` is root: by number, or by the number that /etc/passwd gives its name."""
-    name = user.partition(":")[0]
-    if not name or name == "root":
+    if user.partition(":")[0] in ("", "root"):
         return True
-    if name.isdecimal():
-        return int(name[:20]) == 0
-    node = system.node("/etc/passwd")
-    lines = node.text.decode(errors="replace").splitlines() if node else []
-    rows = [line.split(":") for line in lines]
-    return any(row[0] == name and row[2:3] == ["0"] for row in rows)
+    try:
+        who = identify(user, system)
+    except NotRunnable:
+        return False
+    return who is not None and who.user == 0
 
 
 def _may_be_go(facts: BinaryFacts) -> bool:

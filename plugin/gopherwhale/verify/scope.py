@@ -57,6 +57,8 @@ class Scope:
         self.declared, self.config, self.system = declared, config, system
         self.reached: dict[str, Reached] = {}
         self.findings: list[Finding] = []
+        # What shells and launchers start for certain: the word and the path.
+        self.certain: list[tuple[str, str]] = []
         self._room = _MAX_TEXT
         self._read: set[bytes] = set()
         self._waiting: deque[Callable[[], None]] = deque()
@@ -223,7 +225,8 @@ class Scope:
 
     def _must(self, word: str, what: str) -> bool:
         try:
-            _ = word and self.lookup(word)
+            if word:
+                self.certain.append((word, self.lookup(word)))
         except NotRunnable as problem:
             self._lacks(problem.code, word, problem.found, what)
             return False

@@ -33,15 +33,31 @@ _KINDS = {
 }
 
 
-def tar(*rows: tuple[str | int, ...], contents: Mapping[str, bytes] | None = None) -> bytes:
-    """A tar of rows: a file's name, its kind, and its target or mode; bytes for files in `contents`."""
+def tar(
+    *rows: tuple[str | int, ...],
+    contents: Mapping[str, bytes] | None = None,
+    owners: Mapping[str, tuple[int, int]] | None = None,
+    records: Mapping[str, str] | None = None,
+) -> bytes:
+    """A tar of rows: a file's name, its kind, and its target or mode.
+
+    Args:
+        rows: As said.
+        contents: Bytes for files, by name.
+        owners: The numbers of user and group of what is not root's, by name.
+        records: PAX records for every member.
+    """
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+    with tarfile.open(
+        fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT if records else tarfile.GNU_FORMAT
+    ) as archive:
         for name, *more in rows:
             member = tarfile.TarInfo(str(name))
             kind = str(more[0]) if more else "file"
             member.type = _KINDS.get(kind, tarfile.REGTYPE)
             extra = more[1] if len(more) > 1 else ""
+            member.uid, member.gid = (owners or {}).get(str(name), (0, 0))
+            member.pax_headers = dict(records or {})
             member.mode = extra if isinstance(extra, int) else 0o755
             member.linkname = extra if isinstance(extra, str) else ""
             data = (contents or {}).get(str(name), str(name).encode() if kind == "file" else b"")

@@ -141,6 +141,8 @@ FAULTS: Final[dict[str, Callable[[], Report]]] = {
     "entrypoint-folder": lambda: alone(AMD, tar(("app", "folder"))),
     "entrypoint-not-executable": lambda: alone(AMD, files({"/app": GOOD}, 0o644)),
     "entrypoint-loop": lambda: app_with(b"#!/b\n", {"/b": b"#!/app\n"}),
+    "user-unknown": lambda: app(GOOD, User="nobody"),
+    "user-not-permitted": lambda: alone(AMD, files({"/app": GOOD}, 0o700)),
     "interpreter-missing": lambda: app(b"#!/bin/sh\nexec /x\n"),
     "interpreter-wrong": lambda: app_with(
         program(AMD, interpreter=b"/lib/ld"), {"/lib/ld": library("arm64")}

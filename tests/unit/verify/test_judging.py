@@ -423,7 +423,7 @@ def test_all_judges_what_nothing_reaches() -> None:
         ("root", b"", {"root-user"}),
         ("0:65532", b"", {"root-user"}),
         ("00", b"", {"root-user"}),
-        ("toor:users", b"toor:x:0:0::/:/bin/sh\n", {"root-user"}),
+        ("toor:0", b"toor:x:0:0::/:/bin/sh\n", {"root-user"}),
         ("app", b"app:x:100:0::/:/bin/sh\nx\n", set()),
         ("65532", b"", set()),
         ("nonroot:nonroot", b"", set()),
