@@ -30,6 +30,7 @@ from gopherwhale.errors import (
 )
 from gopherwhale.repository_commands import REPOSITORY_COMMANDS
 from gopherwhale.tasks import configuration_of, namespace
+from tests.documented import documented, keys
 from tests.unit.adopt.repositories import MAIN, commit, git, write
 
 NAMES = [f"docker.{command.name}" for command in COMMANDS]
@@ -499,6 +500,7 @@ def test_the_plan_is_printed_and_nothing_runs(repository: Path, capsys: pytest.C
     assert call("docker.plan", "--engine", "buildx", "--format", "json") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["settings"]["images"]["hello"]["repository"] == "acme/hello"
+    assert keys(document) == documented("docker.plan")
     assert document["commands"]["hello"][0][:3] == ["docker", "buildx", "build"]
     assert not (repository / "dist").exists()
 

@@ -21,6 +21,7 @@ from gopherwhale.app.request import Request
 from gopherwhale.console import Console
 from gopherwhale.errors import ExitCode
 from gopherwhale.settings import load
+from tests.documented import documented, keys
 from tests.tasks.conftest import Call
 from tests.unit.adopt.repositories import (
     LIBRARY,
@@ -399,6 +400,7 @@ def test_a_machine_is_told_in_json(hello: Path, call: Call, capsys: pytest.Captu
     """Every file with what happens to it and its diff, and whether it was written."""
     assert call("init", "--dry-run", "--format", "json") == 0
     document = json.loads(capsys.readouterr().out)
+    assert keys(document) == documented("init and update")
     assert {file["path"] for file in document["files"]} >= NEW
     assert {file["action"] for file in document["files"]} == {"add"}
     assert document["written"] is False

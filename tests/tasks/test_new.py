@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from gopherwhale.adopt import rendering
+from tests.documented import documented, keys
 from tests.tasks.conftest import Call
 from tests.template.baking import bake
 from tests.unit.adopt.repositories import snapshot
@@ -31,7 +32,9 @@ def test_the_repository_is_that_of_cookiecutter(
     """The same files from the same answers, and the folder told on standard output."""
     assert call("new", "--no-input", "--answer", "project=a-b", "--format", "json") == 0
     out = capfd.readouterr().out
-    assert json.loads(out[out.index("{") :])["folders"] == [str(tmp_path / "here" / "a-b")]
+    document = json.loads(out[out.index("{") :])
+    assert document["folders"] == [str(tmp_path / "here" / "a-b")]
+    assert keys(document) == documented("new")
     made, baked = snapshot(tmp_path / "here/a-b"), snapshot(bake(tmp_path / "target", project="a-b"))
     # An installed package is of no commit.
     records = [json.loads(files.pop(".gopherwhale.json")) for files in (made, baked)]

@@ -11,6 +11,7 @@ from gopherwhale.app.logging_in import login
 from gopherwhale.app.request import Request
 from gopherwhale.console import Console
 from gopherwhale.errors import AuthenticationError, MissingToolError, UsageError
+from tests.documented import documented, keys
 
 CANARY = "canary pass:word"
 JOB = {
@@ -66,6 +67,7 @@ def test_05_a_password_goes_by_a_pipe_and_never_by_an_argument(
     assert docker.calls() == [
         (["login", "--password-stdin", "--username", "gopher", "r.example:5000"], CANARY),
     ]
+    assert keys(shown(asked)) == documented("docker.login")
     assert shown(asked) == {"schema": 1, "logins": [{"registry": "r.example:5000", "username": "gopher"}]}
     out, err = capfd.readouterr()
     assert out == ""

@@ -31,6 +31,7 @@ from gopherwhale.oci.registry import RegistryClient
 from gopherwhale.oci.transport import Transport
 from gopherwhale.platforms import parse
 from gopherwhale.references import Reference
+from tests.documented import documented, keys
 from tests.faults.proxy import Fault, Proxy, Reply, proxying
 from tests.faults.proxy import Request as Asked
 from tests.faults.registry import MemoryRegistry, serving
@@ -149,6 +150,7 @@ def test_two_untagged_pushes_become_one_image(world: World) -> None:
     request = world.request()
     merge(request, [str(arm), str(amd.parent)])
     (result,) = shown(request)["images"]
+    assert keys(shown(request)) == documented("docker.merge")
     assert set(world.tags.values()) == {result["digest"]}
     assert {"latest", f"sha-{world.commit[:12]}"} <= set(world.tags)
     index = json.loads(world.memory.manifests["acme/hello", result["digest"]][1])
@@ -161,6 +163,7 @@ def test_two_untagged_pushes_become_one_image(world: World) -> None:
     assert "GET blob" in kinds[kinds.index("PUT manifest") : kinds.index("PUT tag")]
     receipt = json.loads(Path(result["receipt"]).read_text())
     assert receipt["digest"] == result["digest"]
+    assert keys(receipt) == documented("receipt.json")
 
 
 def test_a_merge_again_is_the_same_image(world: World) -> None:
@@ -392,6 +395,7 @@ def test_tags_are_listed_by_repository(world: World) -> None:
         request = world.request()
         show_tags(request, words)
         assert shown(request)["repositories"] == [{"repository": name, "tags": tags}]
+        assert keys(shown(request)) == documented("docker.tags")
 
 
 def test_a_repository_without_tags_is_told_of_and_lists_no_line(world: World) -> None:
@@ -413,6 +417,7 @@ def test_a_copy_brings_the_same_digest_and_mounts_what_it_can(world: World) -> N
     source, place = f"{world.proxy.address}/acme/hello:latest", f"{world.proxy.address}/prod"
     copy(request, [source, f"{place}/hello:1.2.3", f"{place}/hello:stable", f"{place}/other"])
     copies = shown(request)["copies"]
+    assert keys(shown(request)) == documented("docker.copy")
     assert [one["digest"] for one in copies] == [digest, digest]
     assert [one["blobs_sent"] for one in copies] == [0, 0]
     assert copies[0]["tags"] == [f"{place}/hello:1.2.3", f"{place}/hello:stable"]

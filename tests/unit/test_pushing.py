@@ -10,12 +10,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gopherwhale import engines
+from gopherwhale.app import building
 from gopherwhale.app.pushing import push
 from gopherwhale.app.request import Request
 from gopherwhale.console import Console
@@ -35,6 +37,7 @@ from gopherwhale.oci.transport import Transport
 from gopherwhale.pipeline import Built, Meanwhile, PlatformWork, Say
 from gopherwhale.plan import ImagePlan
 from gopherwhale.stopping import stoppable
+from tests.documented import documented, keys
 from tests.faults.proxy import Fault, Proxy, Reply, proxying
 from tests.faults.proxy import Request as Asked
 from tests.faults.registry import MemoryRegistry, serving
@@ -94,6 +97,10 @@ class Desk:
 
     def push(self, layout: str = "", *, dry_run: bool = False, untagged: bool = False, **flags: Any) -> Any:
         """What it shows as JSON."""
+        return self.does(partial(push, layout=layout, dry_run=dry_run, untagged=untagged), **flags)
+
+    def does(self, command: Callable[[Request], ExitCode], **flags: Any) -> Any:
+        """What a command shows as JSON."""
         self.out.truncate(self.out.seek(0))
         self.err.truncate(self.err.seek(0))
         request = Request(
@@ -103,7 +110,7 @@ class Desk:
             console=Console(out=self.out, err=self.err, format="json"),
             flags=flags,
         )
-        assert push(request, layout, dry_run=dry_run, untagged=untagged) is ExitCode.GOOD
+        assert command(request) is ExitCode.GOOD
         return json.loads(self.out.getvalue())
 
     def git(self, *arguments: str) -> str:
@@ -176,13 +183,27 @@ def failing(kind: str) -> Any:
 
 def test_a_push_ends_with_a_receipt_and_no_notes(desk: Desk) -> None:
     """What was published is in receipt.json; what an unfinished push would need is gone."""
-    shown = desk.push(tags=["latest", "1.0.0"])["images"][0]
+    document = desk.push(tags=["latest", "1.0.0"])
+    (shown,) = document["images"]
+    assert keys(document) == documented("docker.push")
+    for name in ("receipt.json", "build-receipt.json"):
+        assert keys(json.loads((desk.layout / name).read_text())) == documented(name)
     assert tags(desk.registry) == {"latest", "1.0.0"}
     receipt = json.loads((desk.layout / "receipt.json").read_text())
     assert receipt["digest"] == shown["digest"] == Layout(desk.layout).root.digest
     # Two programs, two configs, and one layer that both platforms share.
     assert (receipt["blobs_sent"], receipt["also"]) == (5, [])
     assert not desk.notes.exists()
+
+
+def test_what_builds_say_to_machines_is_on_the_page_of_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every platform into a layout, and of this machine's into Docker."""
+    assert keys(desk.does(building.cross_build)) == documented("docker.cross-build")
+    monkeypatch.setattr(engines, "load", lambda *_: None)
+    monkeypatch.setattr(engines, "ask_docker", lambda _environment: None)
+    assert keys(desk.does(building.build, platforms=["linux/amd64"])) == documented("docker.build")
 
 
 @pytest.mark.parametrize("kind", ["HEAD blob", "PUT upload", "PUT manifest", "PUT tag"])
@@ -269,6 +290,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(desk: Desk) -> None
     """Blobs with their sizes, manifests, and where each tag would move from."""
     shown = desk.push(dry_run=True, tags=["latest", "1.0.0"])
     assert shown["dry_run"] is True
+    assert keys(shown) == documented("docker.push --dry-run")
     place = shown["images"][0]["repositories"][0]
     assert {request.method for request in desk.proxy.seen} == {"HEAD"}
     assert len(place["blobs"]) == 5

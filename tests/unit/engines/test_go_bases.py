@@ -28,6 +28,7 @@ from gopherwhale.oci.source import ImageSource
 from gopherwhale.pipeline import cross_build
 from gopherwhale.platforms import parse
 from gopherwhale.references import Reference
+from tests.documented import documented, keys
 from tests.unit.engines.test_go_engine import Bench, bench
 from tests.unit.oci.images import layer, make_layout, put_image, put_index
 
@@ -222,6 +223,7 @@ def test_pin_writes_digests_and_leaves_the_rest_alone(
         assert dockerfile.read_text() == expected
         places = ["go.base", "images.one.go.base", *(f"line {line}" for line in (5, 8, 9, 9))]
         assert [one["place"] for one in document["pins"]] == places
+        assert keys(document) == documented("docker.pin")
         assert [name for _, name in unpinned(expected)] == []
         assert "Dockerfile:3: golang:${GO_VERSION} holds a variable" in said
 
