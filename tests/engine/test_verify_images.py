@@ -135,6 +135,14 @@ CASES: Final[Mapping[str, Case]] = {
         noticed={"entrypoint-world-writable"},
         platforms="linux/amd64",
     ),
+    "a user of nowhere": Case(
+        recipe=HEAD + APP + 'USER nonroot\nENTRYPOINT ["/app"]\n', found={"user-unknown"}
+    ),
+    "its user may not run it": Case(
+        recipe=HEAD + "COPY --chmod=0700 bin/linux/amd64/app /app\n" + TAIL,
+        found={"user-not-permitted"},
+        platforms="linux/amd64",
+    ),
     "another commit": Case(
         recipe=GOOD + f"LABEL org.opencontainers.image.revision={'f' * 40}\n",
         found={"revision"},
