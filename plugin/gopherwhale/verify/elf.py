@@ -7,9 +7,10 @@ are ignored.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
-from gopherwhale.verify import elf_abi, elf_notes
+from gopherwhale.verify import elf_abi, elf_notes, elf_versions
 from gopherwhale.verify.reading import Data, Malformed, Segment, View, place
 
 MAGIC: Final = b"\x7fELF"
@@ -45,6 +46,7 @@ class Elf(NamedTuple):
         interpreter: The program that must load it, or empty for a static one.
         needed: The libraries that it names.
         run_paths: Where these are looked for first.
+        versions: The symbol versions that it defines and asks for.
         segments: What is loaded.
         sections: Named sections: offset and size in the file.
         notes: What the notes say.
@@ -61,6 +63,7 @@ class Elf(NamedTuple):
     interpreter: str
     needed: tuple[str, ...]
     run_paths: tuple[str, ...]
+    versions: elf_versions.Versions
     segments: tuple[Segment, ...]
     sections: Mapping[str, tuple[int, int]]
     notes: elf_notes.Notes
@@ -91,6 +94,7 @@ class _Section(NamedTuple):
 class _Dynamic(NamedTuple):
     needed: tuple[str, ...] = ()
     run_paths: tuple[str, ...] = ()
+    versions: elf_versions.Versions = elf_versions.Versions()
     pie: bool = False
 
 
@@ -138,6 +142,7 @@ def _read(view: View, kind: str, machine: int, os_abi: str, *, wide: bool) -> El
         interpreter=interpreter,
         needed=dynamic.needed,
         run_paths=dynamic.run_paths,
+        versions=dynamic.versions,
         segments=segments,
         sections={one.name: (one.offset, one.size) for one in sections},
         notes=notes,
@@ -194,10 +199,13 @@ def _names(view: View, headers: Sequence[_Header], entries: Sequence[tuple[int, 
     if strings is None:
         return _Dynamic(pie=pie)
     wanted = [(tag, value) for tag, value in entries if tag in (_DT_NEEDED, _DT_RPATH, _DT_RUNPATH)]
-    if not wanted:
-        return _Dynamic(pie=pie)
     loads = [Segment(offset=h.offset, address=h.address, size=h.size) for h in headers if h.kind == _PT_LOAD]
-    start = place(loads, strings)
+    try:
+        start = place(loads, strings)
+    except Malformed:
+        if wanted:
+            raise
+        return _Dynamic(pie=pie)
     texts = [(tag, view.string(start + value)) for tag, value in wanted[:_MAX_NAMES]]
     paths = [text for tag, text in texts if tag == _DT_RUNPATH] or [
         text for tag, text in texts if tag == _DT_RPATH
@@ -205,6 +213,7 @@ def _names(view: View, headers: Sequence[_Header], entries: Sequence[tuple[int, 
     return _Dynamic(
         needed=tuple(text for tag, text in texts if tag == _DT_NEEDED),
         run_paths=tuple(part for text in paths for part in text.split(":") if part),
+        versions=elf_versions.read(view, dict(entries), start, partial(place, loads)),
         pie=pie,
     )
 

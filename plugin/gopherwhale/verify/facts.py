@@ -19,6 +19,7 @@ _LEVELS: Final[Mapping[str, str]] = {
     "ppc64le": "GOPPC64",
     "riscv64": "GORISCV64",
 }
+_LISTS: Final = ("needed", "run_paths", "versions", "asked_versions", "notes")
 CUT_SHORT: Final = "the file is cut short"
 DAMAGED_INFO: Final = "Go's build information is damaged"
 _PACKED: Final = b"UPX!"
@@ -46,6 +47,8 @@ class BinaryFacts:
         os_abi: The ELF OS ABI by name: `sysv`, `gnu`, `freebsd`, ...
         abi: The machine's calling convention, as far as the header tells: `eabi5 hard-float`, `n64`, `lp64d`.
         run_paths: Folders in which its libraries are looked for first (DT_RUNPATH, else DT_RPATH).
+        versions: The symbol versions that an ELF file defines.
+        asked_versions: Those that it asks of its libraries, as `libc.so.6:GLIBC_2.34`.
         argument: The one argument that a script's first line gives to its interpreter.
         build_id: The GNU build id (Mach-O: the UUID), in hexadecimal digits.
         go_build_id: Go's.
@@ -73,6 +76,8 @@ class BinaryFacts:
     os_abi: str = ""
     abi: str = ""
     run_paths: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    asked_versions: tuple[str, ...] = ()
     argument: str = ""
     build_id: str = ""
     go_build_id: str = ""
@@ -138,7 +143,7 @@ class BinaryFacts:
         Raises:
             TypeError: It made no such document.
         """
-        lists = {name: tuple(document.get(name, ())) for name in ("needed", "run_paths", "notes")}
+        lists = {name: tuple(document.get(name, ())) for name in _LISTS}
         members = tuple(cls.from_document(member) for member in document.get("members", ()))
         settings = MappingProxyType(dict(document.get("settings", {})))
         return cls(**{**document, **lists, "members": members, "settings": settings})
@@ -146,7 +151,7 @@ class BinaryFacts:
     def to_document(self) -> dict[str, Any]:
         """JSON for machines, without what is empty."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        plain |= {name: list(plain[name]) for name in ("needed", "run_paths", "notes")}
+        plain |= {name: list(plain[name]) for name in _LISTS}
         plain |= {
             "settings": dict(self.settings),
             "members": [member.to_document() for member in self.members],
@@ -206,6 +211,8 @@ def _elf(data: Data) -> BinaryFacts:
         interpreter=found.interpreter,
         needed=found.needed,
         run_paths=found.run_paths,
+        versions=found.versions.defined,
+        asked_versions=found.versions.asked,
         build_id=found.notes.build_id,
         go_build_id=found.notes.go_build_id,
         cpu_level=found.notes.cpu_level,

@@ -89,6 +89,11 @@ class Loader:
         wide = _RISCV if program.architecture == "riscv64" else ()
         self._usual = [*_configured(system), *multiarch, *wide, *_FOLDERS]
 
+    @property
+    def reads_versions(self) -> bool:
+        """Whether it looks at symbol versions before it starts the program: musl's does not."""
+        return not self._musl
+
     def gives(self, name: str) -> bool:
         """Whether a library need not be in the image: the loader itself is it, or the machine lends it."""
         own = name == posixpath.basename(self._program.interpreter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import deque
 from typing import Final
 
@@ -15,6 +16,7 @@ from gopherwhale.verify.fits import describe
 from gopherwhale.verify.libraries import Loader, find
 
 _MAX_LIBRARIES: Final = 512
+_NUMBERS: Final = re.compile(r"[0-9]{1,9}")
 _LIBRARY_PATH: Final = "LD_LIBRARY_PATH"
 
 
@@ -42,7 +44,9 @@ def judge_loading(
     if facts is None or (facts.format, facts.architecture) != ("ELF", program.architecture):
         found = f"{loader} is {describe(facts) if facts and facts.architecture else 'no loader'}"
         return [], [finding("interpreter-wrong", declared, path, expected=wanted, found=found)]
-    loaded, findings = _Libraries(declared, config, system, program).judge(path)
+    libraries = _Libraries(declared, config, system, program)
+    loaded, findings = libraries.judge(path)
+    findings += libraries.judge_versions(loader, facts)
     return [(loader, "loader"), *((library, "library") for library in loaded)], findings
 
 
@@ -54,6 +58,9 @@ class _Libraries:
         self._declared, self._system, self._program = declared, system, program
         self._loader = Loader(system, program, variables.get(_LIBRARY_PATH, ""))
         self._seen: set[str] = set()
+        # Every file that is loaded, in order, and those of them that have a name that others ask for.
+        self._loaded: list[tuple[str, BinaryFacts]] = []
+        self._named: dict[str, tuple[str, BinaryFacts]] = {}
 
     def judge(self, path: str) -> tuple[list[str], list[Finding]]:
         """The libraries that are there, and a finding for each that is not; those of libraries too."""
@@ -62,6 +69,7 @@ class _Libraries:
         waiting = deque([(path, self._program)])
         while waiting and len(self._seen) < _MAX_LIBRARIES:
             user, facts = waiting.popleft()
+            self._loaded.append((user, facts))
             for name in facts.needed:
                 if name in self._seen or self._loader.gives(name):
                     continue
@@ -70,9 +78,37 @@ class _Libraries:
                 if isinstance(found, Finding):
                     findings.append(found)
                 else:
+                    self._named[name] = found
                     loaded.append(found[0])
                     waiting.append(found)
         return loaded, findings
+
+    def judge_versions(self, loader: str, facts: BinaryFacts) -> list[Finding]:
+        """A finding for each library that lacks symbol versions which others ask of it, by who asks first.
+
+        One that defines none at all is taken as it is, as glibc does.
+
+        Args:
+            loader: Where the loader is, which is asked for some too.
+            facts: What it is.
+        """
+        named = {posixpath.basename(self._program.interpreter): (loader, facts), **self._named}
+        defined = {name: frozenset(one.versions) for name, (_, one) in named.items()}
+        lacking: dict[str, tuple[str, BinaryFacts, list[str]]] = {}
+        for user, asking in self._loaded if self._loader.reads_versions else ():
+            for asked in asking.asked_versions:
+                library, _, version = asked.rpartition(":")
+                if defined.get(library) and version not in defined[library]:
+                    path, known = named[library]
+                    lacking.setdefault(path, (user, known, []))[2].append(version)
+        return [self._older(path, *one) for path, one in lacking.items()]
+
+    def _older(self, path: str, user: str, known: BinaryFacts, lacking: list[str]) -> Finding:
+        newest = max(lacking, key=_by_number)
+        family = [one for one in known.versions if _family(one) == _family(newest)]
+        found = f"its newest is {max(family, key=_by_number)}" if family else "it has none of that name"
+        wanted = f"{newest} of {path}"
+        return finding("library-too-old", self._declared, user, expected=wanted, found=found)
 
     def _find(self, name: str, user: str, facts: BinaryFacts) -> tuple[str, BinaryFacts] | Finding:
         others = []
@@ -97,3 +133,12 @@ class _Libraries:
 
     def _serves(self, facts: BinaryFacts | None) -> bool:
         return facts is not None and (facts.format, facts.architecture) == ("ELF", self._program.architecture)
+
+
+def _family(version: str) -> str:
+    return version.rpartition("_")[0]
+
+
+def _by_number(version: str) -> tuple[int, ...]:
+    """`GLIBC_2.34` as (2, 34); what is named otherwise stands in front."""
+    return tuple(int(digits) for digits in _NUMBERS.findall(version.rpartition("_")[2]))

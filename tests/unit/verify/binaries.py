@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 SENTINEL = b"0123456789abcdef"
 
@@ -19,13 +19,15 @@ def elf(  # noqa: PLR0913 -- each is a field of the header
     interpreter: bytes = b"",
     needed: Sequence[str] = (),
     runpath: str = "",
+    defines: Sequence[str] = (),
+    asks: Mapping[str, Sequence[str]] | None = None,
     pie: bool = False,
     notes: bytes = b"",
     data: bytes = b"",
 ) -> bytes:
     """An ELF file whose one segment holds everything; `data` stands at the end, on a multiple of 16."""
     order, wide = ">" if big else "<", bits == 64
-    dynamic = bool(needed or runpath or pie)
+    dynamic = bool(needed or runpath or pie or defines or asks)
     count = 2 + bool(interpreter) + dynamic + bool(notes)
     size, header = (56, 64) if wide else (32, 52)
     body, at = bytearray(), header + count * size
@@ -44,6 +46,8 @@ def elf(  # noqa: PLR0913 -- each is a field of the header
         for tag, text in [(1, name) for name in needed] + ([(29, runpath)] if runpath else []):
             entries.append((tag, len(strings)))
             strings += text.encode() + b"\0"
+        tables, strings = _versions(order, strings, defines, asks or {})
+        entries += [(tag, put(table)[0]) for tag, table in tables]
         entries += [(5, put(strings)[0]), *([(0x6FFFFFFB, 0x08000000)] if pie else []), (0, 0)]
         form = order + ("QQ" if wide else "II")
         rows.append((2, *put(b"".join(struct.pack(form, *entry) for entry in entries))))
@@ -62,6 +66,31 @@ def _row(order: str, *, kind: int, start: int, size: int, wide: bool) -> bytes:
     if wide:
         return struct.pack(order + "IIQQQQQQ", kind, 6, start, start, start, size, size, 4)
     return struct.pack(order + "IIIIIIII", kind, start, start, start, size, size, 6, 4)
+
+
+def _versions(
+    order: str, strings: bytes, defines: Sequence[str], asks: Mapping[str, Sequence[str]]
+) -> tuple[list[tuple[int, bytes]], bytes]:
+    """The tables of symbol versions by their tags, and the strings with their names; `~V` may be lacking."""
+
+    def add(text: str) -> int:
+        nonlocal strings
+        strings += text.encode() + b"\0"
+        return len(strings) - len(text) - 1
+
+    defined = asked = b""
+    for left, name in enumerate(defines[::-1]):
+        defined = (
+            struct.pack(order + "HHHHIIIII", 1, 0, 2, 1, 0, 20, 28 if left else 0, add(name), 0) + defined
+        )
+    for more, (library, versions) in enumerate(reversed(list(asks.items()))):
+        size = 16 + 16 * len(versions)
+        head = struct.pack(order + "HHIII", 1, len(versions), add(library), 16, size if more else 0)
+        for at, name in enumerate(versions, 1):
+            weak, behind = name.startswith("~"), 16 if at < len(versions) else 0
+            head += struct.pack(order + "IHHII", 0, 2 if weak else 0, at, add(name.lstrip("~")), behind)
+        asked = head + asked
+    return [(tag, table) for tag, table in ((0x6FFFFFFC, defined), (0x6FFFFFFE, asked)) if table], strings
 
 
 def note(name: bytes, kind: int, content: bytes, order: str = "<") -> bytes:

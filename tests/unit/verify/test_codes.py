@@ -149,6 +149,12 @@ FAULTS: Final[dict[str, Callable[[], Report]]] = {
     ),
     "library-missing": linked,
     "library-wrong": lambda: linked(_lib_libx_so_1=b"", **{"_usr_lib_libx.so.1": library("arm64")}),
+    "library-too-old": lambda: app_with(
+        program(
+            AMD, interpreter=LOADERS["amd64"].encode(), needed=["libc.so.6"], asks={"libc.so.6": ["G_2.4"]}
+        ),
+        {LOADERS["amd64"]: library("amd64"), "/lib/libc.so.6": library("amd64", defines=["G_2.3"])},
+    ),
     "library-elsewhere": lambda: linked(**{"_opt_x_libx.so.1": library("amd64")}),
     "wrong-base": lambda: app_with(GOOD, {"/bin/sh": code("arm64")}),
     "platform-missing": lambda: app(GOOD, wanted=Wanted(platforms=parse_many([f"{AMD},{ARM}"]))),
