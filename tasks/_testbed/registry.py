@@ -5,17 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import socket
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from gopherwhale.errors import MissingToolError
 from tasks._testbed.processes import Service
-
-_LOOPBACK: Final = "127.0.0.1"
-_TRIES: Final = 3
 
 
 def start_registry(
@@ -46,27 +42,31 @@ def start_registry(
         MissingToolError: It did not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for attempt in range(_TRIES):
-        address = f"{_LOOPBACK}:{_free_port()}"
-        configuration = folder / "registry.json"
-        document = _configuration(folder / "blobs", address, htpasswd, tls, token)
-        configuration.write_text(json.dumps(document, indent=2), encoding="utf-8")
-        service = Service(
-            name="docker-registry",
-            arguments=(str(program), "serve", str(configuration)),
-            mark=str(configuration),
-            pid_file=pid_file,
-            log=log,
-            # Without this it looks for a telemetry collector, and says so again and again.
-            environment={"PATH": os.defpath, "OTEL_TRACES_EXPORTER": "none"},
-        )
-        try:
-            return address, service.start(ready=partial(answers, address, tls=tls is not None), timeout=30)
-        except MissingToolError:
-            # The port was free when we looked, and another process may have been faster.
-            if attempt == _TRIES - 1:
-                raise
-    raise AssertionError  # pragma: no cover - the last attempt returns or raises
+    configuration = folder / "registry.json"
+    document = _configuration(folder / "blobs", htpasswd, tls, token)
+    configuration.write_text(json.dumps(document, indent=2), encoding="utf-8")
+    service = Service(
+        name="docker-registry",
+        arguments=(str(program), "serve", str(configuration)),
+        mark=str(configuration),
+        pid_file=pid_file,
+        log=log,
+        # Without this it looks for a telemetry collector, and says so again and again.
+        environment={"PATH": os.defpath, "OTEL_TRACES_EXPORTER": "none"},
+    )
+
+    def ready() -> bool:
+        return any(answers(address, tls=tls is not None) for address in _listening(log))
+
+    pid = service.start(ready=ready, timeout=60)
+    return _listening(log)[0], pid
+
+
+def _listening(log: Path) -> list[str]:
+    """Where a registry says that it listens: a port chosen before it starts could be another's by then."""
+    return re.findall(
+        r'msg="listening on ([0-9.]+:\d+)[,"]', log.read_text(encoding="utf-8", errors="replace")
+    )
 
 
 def answers(address: str, *, tls: bool = False) -> bool:
@@ -93,15 +93,8 @@ def _listens(address: str) -> bool:
         return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
 def _configuration(
     blobs: Path,
-    address: str,
     htpasswd: Path | None,
     tls: Mapping[str, Any] | None,
     token: Mapping[str, Any] | None,
@@ -109,9 +102,10 @@ def _configuration(
     """The configuration; it is written as JSON, which every YAML reader reads."""
     document: dict[str, Any] = {
         "version": "0.1",
-        "log": {"level": "warn", "accesslog": {"disabled": False}},
+        # It says where it listens.
+        "log": {"level": "info", "accesslog": {"disabled": False}},
         "storage": {"filesystem": {"rootdirectory": str(blobs)}, "delete": {"enabled": True}},
-        "http": {"addr": address},
+        "http": {"addr": "127.0.0.1:0"},
     }
     if htpasswd is not None:
         document["auth"] = {"htpasswd": {"realm": "test", "path": str(htpasswd)}}
