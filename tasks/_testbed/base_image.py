@@ -19,7 +19,7 @@ import zstandard
 from gopherwhale.errors import MissingToolError
 from tasks._testbed import mounts
 from tasks._testbed.commands import run
-from tasks._testbed.packages import sources
+from tasks._testbed.packages import RETRIES, sources
 from tasks._testbed.places import Places
 
 _SUITE: Final = "bookworm"
@@ -109,6 +109,8 @@ def system(places: Places, say: Callable[[str], None]) -> Path:
             options = ("--variant=minbase", "--include=ca-certificates")
             run(["debootstrap", *options, _SUITE, root, mirror], timeout=900)
             _add_certificates(root)
+            # A Dockerfile's apt-get asks a mirror as often as our own does.
+            (root / "etc/apt/apt.conf.d/80-retries").write_text(f'{RETRIES} "3";\n', encoding="ascii")
             shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
             part = Path(folder) / "root.tar"
             run(

@@ -32,7 +32,9 @@ _UNPACKED_NEXT: Final = ("containerd", "docker-buildx", "docker-cli", "docker.io
 _NEXT_KEYRING: Final = Path("/usr/share/keyrings/debian-archive-trixie-stable.gpg")
 _SUITES: Final = ("bookworm", "bookworm-updates", "bookworm-security")
 _PLUGIN: Final = "usr/libexec/docker/cli-plugins/docker-buildx"
-_APT_OPTIONS: Final = ("-q", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3")
+# apt's setting for how often a download that fails is asked for again (apt.conf(5)).
+RETRIES: Final = "Acquire::Retries"
+_APT_OPTIONS: Final = ("-q", "-o", "APT::Sandbox::User=root", "-o", f"{RETRIES}=3")
 _MINUTES_15: Final = 900.0
 
 
