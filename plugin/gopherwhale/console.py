@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 # Off a terminal no cell is folded: a digest is to be found and copied in one piece.
 _PLAIN_WIDTH = 512
+# Select Graphic Rendition of ECMA-48: colours and the like.
+_COLOR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,11 @@ class Console:
         return shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns if self.out.isatty() else _PLAIN_WIDTH
 
     def say(self, line: str) -> None:
-        """Write a line of progress at once."""
+        """Write a line of progress at once; what a stranger's string in it could steer, it does not."""
+        self.command(harmless(line))
+
+    def command(self, line: str) -> None:
+        """Write a line as it is: a command to the CI that reads us."""
         # In one piece: several threads speak, and an end of line may not come behind another's line.
         self.err.write(f"{line}\n")
         self.err.flush()
@@ -131,10 +138,28 @@ def printable(text: str) -> str:
 
     That is a terminal, and the log of a GitHub workflow, which obeys `::command::` and `##[command]`.
     """
-    plain = text
-    if not text.isprintable():
-        plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    plain = text if text.isprintable() else _escaped(text)
     return plain.replace("::", r":\x3a").replace("##[", r"##\x5b")
+
+
+def harmless(text: str) -> str:
+    """Lines of ours with strings of strangers in them, such that none steers who shows them: see `printable`.
+
+    Colours, as a compiler or a RUN may bring them, go.
+    """
+    return "\n".join(map(_harmless, _COLOR.sub("", text).split("\n")))
+
+
+def _harmless(line: str) -> str:
+    # How GitHub finds a command: https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+    if line.lstrip().startswith("::") or "##[" in line:
+        return printable(line)
+    plain = line.replace("\t", "")
+    return line if plain.isprintable() else "\t".join(map(_escaped, line.split("\t")))
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def counted(number: int, noun: str, plural: str = "s") -> str:

@@ -37,19 +37,25 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
         with stoppable():
             return _do(command, flags, configuration)
     except GopherwhaleError as error:
-        sys.stderr.write(f"gopherwhale: {error}\n")
+        _tell(str(error))
         return int(error.exit_code)
     except BrokenPipeError:
         # Whoever read has had enough, which the front end knows how to end by.
         raise
     except OSError as error:
         # A disk that is full, a file that nobody may read: no bug of ours, wherever it was met.
-        sys.stderr.write(f"gopherwhale: {command.name} failed: {system_refusal(error)}\n")
+        _tell(f"{command.name} failed: {system_refusal(error)}")
         return ExitCode.USAGE
     except KeyboardInterrupt:
         # What is written is whole, and a push keeps notes of what it has sent.
-        sys.stderr.write(f"gopherwhale: {command.name} was interrupted; the same again does what is left\n")
+        _tell(f"{command.name} was interrupted; the same again does what is left")
         return ExitCode.INTERRUPTED
+
+
+def _tell(problem: str) -> None:
+    from gopherwhale.console import harmless  # noqa: PLC0415 -- who fails has time
+
+    sys.stderr.write(f"gopherwhale: {harmless(problem)}\n")
 
 
 def open_streams() -> None:

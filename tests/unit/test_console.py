@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gopherwhale.console import Console
+from gopherwhale.console import Console, harmless
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
@@ -48,3 +48,22 @@ def test_what_a_terminal_cannot_show_is_escaped(form: str, encoding: str) -> Non
     Console(out=out, err=io.StringIO(), format=form).show(name, {"name": name})
     said = buffer.getvalue().decode(encoding)
     assert (json.loads(said) == {"name": name}) if form == "json" else ("h\\udce9llo" in said)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sent a blob to [::1]:5000\tat once\n  or not", None),
+        ("an \x1b[1;31merror\x1b[0m of a compiler", "an error of a compiler"),
+        ("label \x1b]0;title\x07 \u202e x\r", r"label \x1b]0;title\x07 \u202e x\r"),
+        ("found x\n  ::error title=y::z", "found x\n  :\\x3aerror title=y:\\x3az"),
+        ("found ##[error]x", r"found ##\x5berror]x"),
+    ],
+)
+def test_no_stranger_s_string_steers_a_terminal_or_a_ci(text: str, shown: str | None) -> None:
+    """CVE-2026-53488: an image's entrypoint, a receipt's repository and a RUN's output are data."""
+    console = Console(out=io.StringIO(), err=io.StringIO())
+    console.say(text)
+    assert isinstance(console.err, io.StringIO)
+    assert console.err.getvalue() == f"{shown or text}\n"
+    assert harmless(text) == (shown or text)

@@ -12,6 +12,7 @@ from gopherwhale import engines, pipeline, platforms, receipts, results, setting
 from gopherwhale.app import gate
 from gopherwhale.app.registries import registry_opener
 from gopherwhale.app.request import Request, resolve
+from gopherwhale.console import harmless
 from gopherwhale.errors import ExitCode, UsageError
 from gopherwhale.oci.layout import Layout
 from gopherwhale.pipeline import Built, Engine, Meanwhile
@@ -31,7 +32,7 @@ def show_plan(request: Request) -> ExitCode:
     lines: list[str] = []
     for image in made.images:
         lines += results.plan_lines(image, commands[image.name])
-    request.console.show("\n".join(lines), document)
+    request.console.show(harmless("\n".join(lines)), document)
     return ExitCode.GOOD
 
 

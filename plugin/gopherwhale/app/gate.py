@@ -42,7 +42,7 @@ def refuse_unless_verified(reports: Sequence[Report], request: Request) -> None:
 def annotate(commands: Callable[[], str], request: Request) -> None:
     """Say GitHub's workflow commands where a workflow runs us; standard output stays the result's."""
     if _in_workflow(request):
-        request.console.say(commands())
+        request.console.command(commands())
 
 
 def _in_workflow(request: Request) -> bool:

@@ -12,6 +12,7 @@ from gopherwhale import references
 from gopherwhale.access import Access
 from gopherwhale.app.registries import registry_opener
 from gopherwhale.app.request import Request, resolve
+from gopherwhale.console import harmless
 from gopherwhale.dockerfile.stages import SCRATCH, read_stages
 from gopherwhale.dockerfile.syntax import parse as parse_dockerfile
 from gopherwhale.dockerfile.words import Word
@@ -67,7 +68,7 @@ def pin(request: Request) -> ExitCode:
         f"{one.file}: {one.place}: {one.now}{' (as before)' if one.was == one.now else ''}" for one in pins
     ]
     text = "\n".join(lines) or "nothing was pinned in gopherwhale.toml and in the Dockerfiles"
-    request.console.show(text, {"schema": 1, "pins": [asdict(one) for one in pins]})
+    request.console.show(harmless(text), {"schema": 1, "pins": [asdict(one) for one in pins]})
     return ExitCode.GOOD
 
 

@@ -29,8 +29,14 @@ def raising(error: BaseException) -> Callable[..., ExitCode]:
     ("error", "code", "told"),
     [
         (UsageError("no", hint="yes"), 2, "gopherwhale: no\n  yes\n"),
+        (UsageError("found \x1b[2J", hint="\n::error::x"), 2, ":\\x3aerror:\\x3ax\n"),
         (OSError(errno.ENOSPC, "No space left on device"), 2, "plan failed: No space left on device\n"),
         (DENIED, 2, "gopherwhale: plan failed: /r/main.go: Permission denied\n"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "/r/a\x1b[2J"),
+            2,
+            r"/r/a\x1b[2J: No such file" + "\n",
+        ),
         (KeyboardInterrupt(), 130, "gopherwhale: plan was interrupted; the same again does what is left\n"),
     ],
 )
