@@ -138,6 +138,16 @@ CASES: Final[Mapping[str, Case]] = {
     "a user of nowhere": Case(
         recipe=HEAD + APP + 'USER nonroot\nENTRYPOINT ["/app"]\n', found={"user-unknown"}
     ),
+    # As where a program of Debian 12 comes into an image of Debian 11.
+    "linked with a newer library": Case(
+        recipe=DEBIAN
+        + "FROM debian AS newer\nRUN sed 's/GLIBC_2[.]34/GLIBC_2.99/' /bin/cat >/bin/newer\n"
+        + HEAD.replace("scratch", "small")
+        + "COPY --from=newer --chmod=0755 /bin/newer /bin/\n"
+        + started("newer"),
+        found={"library-too-old"},
+        platforms="linux/amd64",
+    ),
     "its user may not run it": Case(
         recipe=HEAD + "COPY --chmod=0700 bin/linux/amd64/app /app\n" + TAIL,
         found={"user-not-permitted"},

@@ -20,7 +20,9 @@ from gopherwhale.lint.scripts import Script, Scripts
 _GO = re.compile(r"(xx-)?go(1\.[0-9.]+)?|garble")
 _MAKERS: Final = frozenset({"gmake", "goreleaser", "just", "mage", "make", "task"})
 # Programs whose last arguments are a command again.
-_LAUNCHERS: Final = frozenset({"chronic", "command", "ionice", "nice", "nohup", "stdbuf", "timeout"})
+_LAUNCHERS: Final = frozenset(
+    {"chronic", "command", "find", "ionice", "nice", "nohup", "parallel", "stdbuf", "timeout", "xargs"}
+)
 _TOOL = re.compile(r"[^-=\s@][^=\s@]*@[^=\s]+")
 
 
@@ -163,7 +165,8 @@ def _program(command: Command) -> list[Word]:
         return next((words[at:] for at in range(1, len(words)) if _is_go(words[at:])), [])
     if command.program != "env":
         return words
-    return next((words[at:] for at in range(1, len(words)) if not assignment(words[at])), [])
+    program = (at for at in range(1, len(words)) if not (assignment(words[at]) or words[at].text[:1] == "-"))
+    return words[next(program, len(words)) :]
 
 
 def _given(command: Command, script: Script) -> Iterator[tuple[str, Setting]]:

@@ -128,8 +128,12 @@ class View:
         line, column = script.place(start)
         old = source[start:end]
         physical = self.file.lines[line - 1]
-        if "\n" in old or not physical.startswith(old, column):
-            return None
-        if isinstance(script, Script) and script.line < 0:
+        if isinstance(script, Script) and script.line:
+            # Of a heredoc that opens with `<<-` the tabs in front are no part of the script.
+            own = source[start - column :].partition("\n")[0]
+            if script.line < 0 or not physical.endswith(own):
+                return None
+            column += len(physical) - len(own)
+        if "\n" in old or not physical.startswith(old or source[start : start + 1], column):
             return None
         return Edit(line=line, end=line, text=physical[:column] + text + physical[column + len(old) :])

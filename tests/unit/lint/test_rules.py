@@ -213,6 +213,9 @@ TARGET = "ARG TARGETOS TARGETARCH"
         (["RUN GOARCH=$(cat arch) make build"], []),
         (["RUN CGO_ENABLED=0 go -C cmd build"], [(2, "error")]),
         (["RUN nice -n 5 go build"], [(2, "error")]),
+        (["RUN env -i X=y go build"], [(2, "error")]),
+        (["RUN ls cmd | xargs -I{} go build ./cmd/{}"], [(2, "error")]),
+        (["RUN find cmd -exec go build {} ';'"], [(2, "error")]),
         (["RUN garble -tiny build"], [(2, "error")]),
         ([TARGET, "RUN go env -w GOARCH=$TARGETARCH", "RUN go build"], []),
         (["ARG GOARCH", "RUN go build"], []),
@@ -337,6 +340,12 @@ def test_what_is_passed_is_one_architecture_for_all() -> None:
         (["ARG GOARCH=amd64", "RUN GOARCH=$GOARCH go build"], "RUN GOARCH=${TARGETARCH} go build"),
         (["RUN nice go build"], "RUN GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} nice go build"),
         (["RUN make GOARCH=amd64"], "RUN make GOARCH=${TARGETARCH}"),
+        (["RUN env -i go build"], "RUN env -i GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} go build"),
+        (
+            ["RUN <<-EOF", "\t\tCGO_ENABLED=0 go build", "\tEOF"],
+            "\t\tCGO_ENABLED=0 GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} go build",
+        ),
+        (["RUN <<-EOF", "\tGOARCH=amd64 go build", "EOF"], "\tGOARCH=${TARGETARCH} go build"),
     ],
 )
 def test_a_build_is_mended_where_its_platform_is_set(instructions: list[str], mended: str) -> None:
