@@ -148,6 +148,13 @@ CASES: Final[Mapping[str, Case]] = {
         found={"library-too-old"},
         platforms="linux/amd64",
     ),
+    "a health check without a shell": Case(
+        recipe=GOOD + "HEALTHCHECK CMD wget -q http://localhost/ || exit 1\n", found={"health-missing"}
+    ),
+    "a health check of one architecture": Case(
+        recipe=GOOD + 'COPY bin/linux/amd64/app /probe\nHEALTHCHECK CMD ["/probe"]\n',
+        found={"wrong-machine", "same-layer"},
+    ),
     "its user may not run it": Case(
         recipe=HEAD + "COPY --chmod=0700 bin/linux/amd64/app /app\n" + TAIL,
         found={"user-not-permitted"},

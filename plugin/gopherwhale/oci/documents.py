@@ -117,7 +117,8 @@ class Manifest:
 class ImageConfig:
     """An image's config: its platform, how it starts, and the digests of its unpacked layers.
 
-    `variant` is what the document says, where `platform` has it normalised.
+    `variant` is what the document says, where `platform` has it normalised; `health` is the command line of
+    Docker's own health check, where there is one.
     """
 
     raw: bytes
@@ -131,6 +132,7 @@ class ImageConfig:
     labels: Mapping[str, str]
     diff_ids: tuple[str, ...]
     created: str
+    health: tuple[str, ...] = ()
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

@@ -122,7 +122,22 @@ def parse_config(raw: bytes, what: str) -> ImageConfig:
         labels=strict_json.strings(process, "Labels", what),
         diff_ids=strict_json.texts(rootfs, "diff_ids", what),
         created=strict_json.text(document, "created", what),
+        health=_health(process),
     )
+
+
+def _health(process: dict[str, Any]) -> tuple[str, ...]:
+    """The command line of `Healthcheck`, which is Docker's own; what is odd there is passed over."""
+    check = process.get("Healthcheck")
+    kind, *words = _words(check.get("Test") if isinstance(check, dict) else None) or ["NONE"]
+    if kind == "CMD-SHELL":
+        return (*(_words(process.get("Shell")) or ("/bin/sh", "-c")), *words[:1])
+    return tuple(words) if kind == "CMD" else ()
+
+
+def _words(found: object) -> list[str]:
+    strings = isinstance(found, list) and all(isinstance(one, str) for one in found)
+    return found if isinstance(found, list) and strings else []
 
 
 def parse_descriptor(document: object, what: str) -> Descriptor:

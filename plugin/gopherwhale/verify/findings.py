@@ -91,7 +91,7 @@ class File(NamedTuple):
 
     Attributes:
         path: In the image, links followed.
-        role: entrypoint, interpreter, argument, script, loader, library, base, or other.
+        role: entrypoint, interpreter, argument, script, health, loader, library, base, or other.
         facts: What it is.
         digest: Of its bytes.
     """

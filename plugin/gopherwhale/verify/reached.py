@@ -15,7 +15,7 @@ class Reached(NamedTuple):
 
     Attributes:
         path: Where it is, links followed.
-        role: entrypoint, interpreter, argument, script, loader, library, base, or other.
+        role: entrypoint, interpreter, argument, script, health, loader, library, base, or other.
         facts: What it is.
         node: What stands there.
     """
@@ -33,4 +33,4 @@ class Reached(NamedTuple):
     @property
     def is_run(self) -> bool:
         """Whether it is started, not loaded by something that is."""
-        return self.role in ("entrypoint", "interpreter", "argument", "script")
+        return self.role in ("entrypoint", "interpreter", "argument", "script", "health")

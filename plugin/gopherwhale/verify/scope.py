@@ -66,8 +66,9 @@ class Scope:
         # Every file that has facts, looked for once: an image may have a million others.
         self.known = [(path, node) for path, node in system.items() if node.facts is not None]
         self.entrypoint = self._enter()
-        while self._waiting:
-            self._waiting.popleft()()
+        self._go_on()
+        self._health()
+        self._go_on()
         self._base()
         if everything:
             for path, node in self.known:
@@ -78,10 +79,10 @@ class Scope:
     def program(self) -> Reached | None:
         """The program that all of it is about: the first of Go's, else the first of machine code.
 
-        A launcher is not it, though tini's like are written in Go too; nor is the program for another
-        machine of a script that chooses.
+        A launcher is not it, though tini's like are written in Go too; nor is what looks after its health, or
+        the program for another machine of a script that chooses.
         """
-        runs = [one for one in self.reached.values() if one.is_run and one.is_code]
+        runs = [one for one in self.reached.values() if one.is_run and one.is_code and one.role != "health"]
         runs = [one for one in runs if posixpath.basename(one.path) not in LAUNCHERS] or runs
         go = [one for one in runs if one.facts.go_version]
         fitting = [one for one in go if one.facts.architecture == self.declared.architecture]
@@ -111,6 +112,25 @@ class Scope:
         self._start(path, "entrypoint")
         self._arguments(words, passes_on=self._is_script(path))
         return path
+
+    def _health(self) -> None:
+        """Reach what Docker's health check runs in the container."""
+        words = self.config.health[:_MAX_WORDS]
+        if self.declared.os != "linux" or not words:
+            return
+        script = shell_call(words).script
+        try:
+            self._start(self.lookup(words[0]), "health")
+            if program := first_program(script):
+                self._start(self.lookup(program), "health")
+        except NotRunnable as problem:
+            self._lacks("health-missing", "", problem.found, "what the image's HEALTHCHECK runs")
+            return
+        self._named(script, "health")
+
+    def _go_on(self) -> None:
+        while self._waiting:
+            self._waiting.popleft()()
 
     def _is_script(self, path: str) -> bool:
         node = self.system.node(path)

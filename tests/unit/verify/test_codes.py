@@ -143,6 +143,7 @@ FAULTS: Final[dict[str, Callable[[], Report]]] = {
     "entrypoint-loop": lambda: app_with(b"#!/b\n", {"/b": b"#!/app\n"}),
     "user-unknown": lambda: app(GOOD, User="nobody"),
     "user-not-permitted": lambda: alone(AMD, files({"/app": GOOD}, 0o700)),
+    "health-missing": lambda: app(GOOD, Healthcheck={"Test": ["CMD-SHELL", "curl -f http://localhost"]}),
     "interpreter-missing": lambda: app(b"#!/bin/sh\nexec /x\n"),
     "interpreter-wrong": lambda: app_with(
         program(AMD, interpreter=b"/lib/ld"), {"/lib/ld": library("arm64")}

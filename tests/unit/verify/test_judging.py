@@ -464,3 +464,44 @@ def test_an_entry_without_platform_and_an_unknown_one_are_told_apart() -> None:
         [replace(entry, platform=None), replace(entry, platform=normalise("unknown", "unknown"))]
     )
     assert {"platform-undeclared", "platform-unknown"} <= codes(verify_image(memory))
+
+
+@pytest.mark.parametrize(
+    ("check", "found"),
+    [
+        ({"Test": ["CMD", "/probe"]}, set()),
+        ({"Test": ["CMD", "/app", "-health"]}, set()),
+        ({"Test": ["CMD", "/gone"]}, {"health-missing"}),
+        ({"Test": ["CMD", "/foreign"]}, {"wrong-machine"}),
+        ({"Test": ["CMD-SHELL", "/probe || exit 1"]}, set()),
+        ({"Test": ["CMD-SHELL", "/foreign || exit 1"]}, {"wrong-machine"}),
+        ({"Test": ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]}, {"health-missing"}),
+        ({"Test": ["CMD-SHELL", "[ -e /tmp/up ]"]}, set()),
+        ({"Test": ["NONE"]}, set()),
+        ({"Test": []}, set()),
+        ({"Interval": 1}, set()),
+        (None, set()),
+        ("CMD", set()),
+        ({"Test": "CMD"}, set()),
+    ],
+)
+def test_what_looks_after_a_program_is_judged_beside_it(check: Any, found: set[str]) -> None:
+    """Docker's HEALTHCHECK in each of its forms; it never is the program that all is about."""
+    contents = {
+        "/app": code("amd64"),
+        "/probe": program(AMD),
+        "/foreign": program(ARM),
+        "/bin/sh": code("amd64"),
+    }
+    report = alone(AMD, files(contents), Healthcheck=check)
+    assert codes(report) == found
+    assert report.platforms[0].program == "/app"
+
+
+def test_a_health_check_is_run_by_the_image_s_own_shell() -> None:
+    """SHELL of the Dockerfile is kept, and takes the place of /bin/sh."""
+    layer = files({"/app": program(AMD), "/bin/sh": code("amd64")})
+    check = {"Test": ["CMD-SHELL", "true"]}
+    assert codes(alone(AMD, layer, Healthcheck=check)) == set()
+    told = alone(AMD, layer, Healthcheck=check, Shell=["/bin/bash", "-o", "pipefail", "-c"])
+    assert codes(told) == {"health-missing"}
