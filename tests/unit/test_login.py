@@ -120,6 +120,20 @@ def test_05_a_password_that_is_no_text_is_refused_and_not_shown(
     assert not docker.notes.exists()
 
 
+def test_a_person_who_thinks_better_of_it_is_told_in_a_line(
+    docker: Docker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-D at the question for the password is no password."""
+
+    def ended(_prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", ended)
+    with pytest.raises(UsageError, match="holds no password"):
+        login(request(tmp_path, docker.path), ["ghcr.io"], username="gopher")
+
+
 def test_every_registry_that_our_images_go_to_is_the_default(docker: Docker, tmp_path: Path) -> None:
     """The further ones of `also_push_to` too: a push wants them all."""
     further = {f"{name}_QUAY": text for name, text in JOB.items()} | {"GOPHERWHALE_REGISTRY_QUAY": "quay.io"}

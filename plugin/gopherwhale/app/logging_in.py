@@ -67,18 +67,19 @@ def _hosts_here(request: Request) -> list[str]:
 
 
 def _read_password(host: str, username: str) -> Secret:
-    if sys.stdin.isatty():
-        password = getpass.getpass(f"password of {username} at {host}: ")
-    else:
-        password = _read_text().rstrip("\r\n")
+    password = _read(f"password of {username} at {host}: ").rstrip("\r\n")
     if not password or len(password) > _MAX_PASSWORD:
         raise UsageError("standard input holds no password", hint='as: echo "$TOKEN" | ... --username NAME')
     return Secret(password)
 
 
-def _read_text() -> str:
+def _read(prompt: str) -> str:
+    text: str | None
     try:
-        text = sys.stdin.read(_MAX_PASSWORD + 1)
+        text = getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.read(_MAX_PASSWORD + 1)
+    except EOFError:
+        # A person who ends the line by Ctrl-D.
+        text = ""
     except UnicodeDecodeError:
         text = None
     if text is None or not is_text(text):
