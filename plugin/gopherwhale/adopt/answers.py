@@ -78,7 +78,7 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
     chosen = choosing.programs(survey, recipe, wishes.packages, notes)
     path = survey.modules["."].module if "." in survey.modules else chosen[0].import_path
     project = wishes.project or _project(survey, facts, chosen)
-    image = naming.image_of(wishes.repository, facts.source, path, project, notes)
+    image = naming.image_of(wishes.repository, facts.source, path, project)
     if recipe and len(chosen) > 1:
         chosen = choosing.started(chosen, recipe, notes)
     registry, owner = naming.registry_of(image)
@@ -94,6 +94,8 @@ def derive(survey: Survey, facts: Facts, recipe: Recipe | None, newest_go: str, 
         **_choices(survey, facts, recipe),
         "_shape": shape,
     }
+    if not wishes.repository:
+        notes.append(_destination(shape, image, "remote" if facts.source else "module"))
     notes += _warnings(survey)
     notes += _engine_notes(survey, recipe, chosen, shape["engine"], answers["ci"])
     return Derived(answers=answers, notes=tuple(notes))
@@ -107,6 +109,12 @@ def _project(survey: Survey, facts: Facts, chosen: Sequence[Program]) -> str:
         return naming.name_of(program_name(survey.modules["."].module))
     # A workspace has no path of its own: it is called as its repository is.
     return naming.name_of(program_name(facts.source.rstrip("/") or survey.root.resolve().name))
+
+
+def _destination(shape: Mapping[str, Any], image: str, by: str) -> str:
+    places = [one["repository"] for one in shape["images"]] or [image]
+    what = "the image goes" if len(places) == 1 else "the images go"
+    return f"{what} to {', '.join(places)}, as the {by} has it (--repository)"
 
 
 def _choices(survey: Survey, facts: Facts, recipe: Recipe | None) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def name_of(text: str) -> str:
     return name if name[:1].isalpha() else f"app-{name}".rstrip("-")
 
 
-def image_of(repository: str, source: str, module: str, project: str, notes: list[str]) -> str:
+def image_of(repository: str, source: str, module: str, project: str) -> str:
     """Where the image goes.
 
     Args:
@@ -32,7 +32,6 @@ def image_of(repository: str, source: str, module: str, project: str, notes: lis
         source: The remote, as a browser opens it; may be empty.
         module: The module's path.
         project: The name of the image.
-        notes: Takes a line where it was guessed.
 
     Raises:
         UsageError: Nothing tells, or what the user said is no repository.
@@ -47,18 +46,13 @@ def image_of(repository: str, source: str, module: str, project: str, notes: lis
     parts = urlsplit(source) if source else urlsplit(f"https://{module}")
     owner = parts.path.strip("/").split("/")[0].lower()
     if parts.hostname == "github.com" and owner:
-        image = f"ghcr.io/{owner}/{project}"
-    elif parts.hostname == "gitlab.com" and owner:
-        image = f"{_GITLAB}{parts.path.strip('/').lower()}"
-    else:
-        raise UsageError(
-            "nothing here tells where the image shall go: there is no remote at github.com or gitlab.com",
-            hint="gopherwhale init --repository REGISTRY/NAME",
-        )
-    notes.append(
-        f"the image goes to {image}, as the {'remote' if source else 'module'} has it (--repository)"
+        return f"ghcr.io/{owner}/{project}"
+    if parts.hostname == "gitlab.com" and owner:
+        return f"{_GITLAB}{parts.path.strip('/').lower()}"
+    raise UsageError(
+        "nothing here tells where the image shall go: there is no remote at github.com or gitlab.com",
+        hint="gopherwhale init --repository REGISTRY/NAME",
     )
-    return image
 
 
 def beside(image: str, name: str) -> str:

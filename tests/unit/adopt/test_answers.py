@@ -31,6 +31,13 @@ def notes(root: Path, tree: Tree, **wishes: Any) -> str:
     return "\n".join(derive(found, ORIGIN, None, "1.27.3", Wishes(**wishes)).notes)
 
 
+def test_every_place_that_was_guessed_is_told(tmp_path: Path) -> None:
+    """Of several images none may go to the name that is common to all."""
+    several = {"cmd/a/main.go": MAIN, "cmd/b/main.go": MAIN}
+    assert "the images go to ghcr.io/acme/hello-a, ghcr.io/acme/hello-b, as" in notes(tmp_path, several)
+    assert " to " not in notes(tmp_path, {}, repository="registry.example/x")
+
+
 def test_one_program_at_the_top(tmp_path: Path) -> None:
     """Its name, place, branch and version follow from go.mod and the remote."""
     found = answers(tmp_path, {"main.go": '// Hello is "it".\n' + MAIN})
