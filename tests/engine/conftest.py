@@ -252,6 +252,22 @@ def compiling(go_environment: Mapping[str, str]) -> Mapping[str, str]:
     return {**go_environment, "GOFLAGS": "-trimpath"}
 
 
+@pytest.fixture(scope="session")
+def tool(testbed: Testbed, compiling: Mapping[str, str]) -> Callable[[str], Path]:
+    """Give a function that builds a tool from the Go module proxy into the testbed's folder, once."""
+
+    def build(package: str) -> Path:
+        path, _, version = package.partition("@")
+        program = testbed.folder / "bin" / f"{path.rpartition('/')[2]}-{version}"
+        # As `go run` in the new repository's own lint, which finds it fetched and compiled.
+        built = {**compiling, "GOTOOLCHAIN": "auto", "GOFLAGS": "-mod=mod -trimpath"}
+        said = install(package, program, built)
+        assert not said, said
+        return program
+
+    return build
+
+
 def _from_proxy(package: str, testbed: Testbed, go_environment: Mapping[str, str]) -> str:
     """A program's path, installed by Go where it is not yet; skip where the proxy does not give it."""
     path, _, version = package.partition("@")

@@ -12,6 +12,8 @@ from typing import Final
 
 from tests.sharing import alone
 
+# The new repository's own lint runs it.
+STATICCHECK: Final = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
 _SECONDS: Final = 600.0
 _PAUSES: Final = (2.0, 10.0)
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.engine import fetching
-from tests.engine.conftest import Testbed
+from tests.engine.fetching import STATICCHECK
 from tests.template.baking import bake, bake_with, covering
 
 pytestmark = pytest.mark.engine
@@ -31,7 +31,6 @@ _VARIETY: tuple[dict[str, str], ...] = (
     {"project": "worker", "kind": "worker"},
     {"project": "workers", "kind": "worker", "layout": "several", "time_zones": "yes"},
 )
-_STATICCHECK = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
 _ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
 _GOVULNCHECK = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
 _GOLANGCI = "github.com/golangci/golangci-lint/v2@v2.15.0"
@@ -86,33 +85,17 @@ def packages(workspace: Path, go: Go) -> list[str]:
     return listed.split()
 
 
-@pytest.fixture(scope="session")
-def installed(testbed: Testbed, compiling: Mapping[str, str]) -> Callable[[str], Path]:
-    """Give a function that builds a tool from the Go module proxy into the testbed's folder, once."""
-
-    def install(tool: str) -> Path:
-        name = f"{tool.partition('@')[0].rsplit('/', 1)[-1]}-{tool.partition('@')[2]}"
-        program = testbed.folder / "bin" / name
-        # As `go run` in the new repository's own lint, which finds it compiled, or the other way about.
-        built = {**compiling, "GOTOOLCHAIN": "auto", "GOFLAGS": "-mod=mod -trimpath"}
-        said = fetching.install(tool, program, built)
-        assert not said, said
-        return program
-
-    return install
-
-
 def test_gofmt_has_nothing_to_change(workspace: Path, go: Go) -> None:
     """Every Go file is formatted, whatever the names in it, by gofmt with its simplifications too."""
     assert not go("gofmt", "-s", "-l", ".", cwd=workspace)
 
 
 def test_go_vet_and_staticcheck_have_nothing_to_say(
-    workspace: Path, packages: list[str], go: Go, installed: Callable[[str], Path]
+    workspace: Path, packages: list[str], go: Go, tool: Callable[[str], Path]
 ) -> None:
     """Neither finds anything in any kind and layout, and go.mod is as `go mod tidy` would leave it."""
     go("go", "vet", *packages, cwd=workspace)
-    go(str(installed(_STATICCHECK)), *packages, cwd=workspace)
+    go(str(tool(STATICCHECK)), *packages, cwd=workspace)
     for number in range(len(_VARIETY)):
         (folder,) = (path for path in (workspace / str(number)).iterdir() if path.is_dir())
         go("go", "mod", "tidy", "-diff", cwd=folder, GOWORK="off")
@@ -154,7 +137,7 @@ def vulnerable(folder: Path, **symbols: str) -> str:
 
 
 def test_govulncheck_finds_what_is_called_and_nothing_else(
-    workspace: Path, packages: list[str], go: Go, installed: Callable[[str], Path], tmp_path: Path
+    workspace: Path, packages: list[str], go: Go, tool: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """With a database of our own: what no program calls is no finding, what each of them calls is found."""
     quiet, loud = "GO-2001-0001", "GO-2001-0002"
@@ -164,7 +147,7 @@ def test_govulncheck_finds_what_is_called_and_nothing_else(
     # It wants a module around it; the workspace's others it finds from there.
     inside = workspace / "0" / "hello"
     with pytest.raises(AssertionError, match=r"Your code is affected by 1 vulnerability") as found:
-        go(str(installed(_GOVULNCHECK)), "-db", database, *packages, cwd=inside)
+        go(str(tool(_GOVULNCHECK)), "-db", database, *packages, cwd=inside)
     assert "debug.ReadBuildInfo" in str(found.value)
     assert loud in str(found.value)
     assert quiet not in str(found.value)
@@ -195,12 +178,12 @@ def test_the_benchmarks_run(results: list[dict[str, str]]) -> None:
     assert {"BenchmarkHandler", "BenchmarkCount", "BenchmarkAttempt"} <= ran
 
 
-def test_actionlint_is_content(tmp_path: Path, go: Go, installed: Callable[[str], Path]) -> None:
+def test_actionlint_is_content(tmp_path: Path, go: Go, tool: Callable[[str], Path]) -> None:
     """No workflow of all the choices has a finding of actionlint."""
     bakes = [bake_with(tmp_path / str(n), answers) for n, answers in enumerate(covering())]
     paths = [path for folder in bakes for path in folder.glob(".github/workflows/*.y*ml")]
     assert paths
-    go(str(installed(_ACTIONLINT)), *map(str, paths), cwd=tmp_path)
+    go(str(tool(_ACTIONLINT)), *map(str, paths), cwd=tmp_path)
 
 
 def test_the_configuration_of_golangci_lint_is_valid(workspace: Path, compiling: Mapping[str, str]) -> None:

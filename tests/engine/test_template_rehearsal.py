@@ -15,6 +15,7 @@ import pytest
 
 from tests.engine import projects, rehearsal
 from tests.engine.conftest import Command, Registry, Testbed
+from tests.engine.fetching import STATICCHECK
 from tests.engine.projects import Installed, Project
 from tests.engine.rehearsal import Line
 from tests.template.baking import bake
@@ -87,9 +88,11 @@ def _mounts_of_its_own(recipe: str, name: str) -> str:
 
 @pytest.mark.parametrize("runner", _WAYS, indirect=True)
 def test_the_lines_of_the_workflow_end_with_the_image_in_the_registry(
-    runner: _Runner, skopeo: Command
+    runner: _Runner, skopeo: Command, tool: Callable[[str], Path]
 ) -> None:
     """Every `run:` of a push, in order and with an exit code of 0; log-in and artifacts are the runner's."""
+    # What a line of it would fetch, from a network that may have to be asked again.
+    tool(STATICCHECK)
     for line in runner.lines("push"):
         runner.do(line)
     assert runner.ran >= 4

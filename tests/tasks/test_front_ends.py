@@ -316,7 +316,8 @@ def test_a_session_that_is_interrupted_may_clean_up(repository: Path) -> None:
     slow, started = repository / "slow", repository / "started"
     slow.write_text(
         "#!/bin/sh\ntrap 'sleep 0.8; touch cleaned; exit 130' INT\n"
-        "touch started; while :; do sleep 0.05; done\n"
+        # By then nox waits for it, however slow the machine is.
+        "sleep 0.3; touch started; while :; do sleep 0.05; done\n"
     )
     slow.chmod(0o755)
     with subprocess.Popen([sys.executable, "-m", "nox", "-s", "docker-plan"], start_new_session=True) as nox:
