@@ -106,6 +106,10 @@ EXAMPLES: Final = (
     _example("secret-in-env", (_ARGS, f"ENV API_KEY=example\n{_ARGS}")),
     _example("latest-tag", (_BASE, "static-debian12"), ("ENTRYPOINT", "USER 65532:65532\nENTRYPOINT")),
     _example("runs-as-root", (_BASE, "static-debian12:debug")),
+    _example("shell-form-without-shell", ('["/app"]', "/app")),
+    _example(
+        "user-unknown", (f"gcr.io/distroless/{_BASE}", "scratch"), ("ENTRYPOINT", "USER app\nENTRYPOINT")
+    ),
     Example(code="dockerignore-git", changes=(), ignore="dist\n"),
     Example(code="dockerignore-dist", changes=(), ignore=".git\n"),
     _example("syntax", ("WORKDIR", "WORKDIRECTORY")),

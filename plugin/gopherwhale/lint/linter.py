@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from gopherwhale.dockerfile.syntax import parse
-from gopherwhale.lint import bases, files, go_builds, ignoring, images, makes, modules, platform_args, tools
+from gopherwhale.lint import (
+    bases,
+    files,
+    go_builds,
+    ignoring,
+    images,
+    makes,
+    modules,
+    platform_args,
+    starting,
+    tools,
+)
 from gopherwhale.lint.findings import Finding, LintReport
 from gopherwhale.lint.view import Surroundings, View
 from gopherwhale.verify.policy import weigh
@@ -32,6 +43,8 @@ RULES: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     images.secrets,
     bases.latest,
     images.root,
+    starting.shells,
+    starting.users,
     images.context,
 )
 

@@ -817,3 +817,69 @@ def test_what_an_onbuild_does_is_judged_by_what_it_leaves() -> None:
     ]
     assert all(one.mended.startswith("ONBUILD ") for one in found(HANDED_ON) if one.edit and one.line != 6)
     assert lines("target-ignored", HANDED_ON.replace("GOARCH=amd64 ", "")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM scratch\nENTRYPOINT /app -v", [(2, "error")]),
+        ("FROM scratch\nCMD exec /app $PORT", [(2, "error")]),
+        ('FROM scratch\nENTRYPOINT ["/app"]\nCMD -v', []),
+        ('FROM scratch\nENTRYPOINT /no\nENTRYPOINT [ "/app" ]', []),
+        ("FROM gcr.io/distroless/base-debian12\nENTRYPOINT /app", [(2, "error")]),
+        ("FROM gcr.io/distroless/base-debian12:debug\nENTRYPOINT /app", []),
+        ("FROM cgr.dev/chainguard/static:1\nENTRYPOINT /app", [(2, "error")]),
+        ("FROM cgr.dev/chainguard/wolfi-base:1\nENTRYPOINT /app", []),
+        ("FROM alpine:3\nENTRYPOINT /app", []),
+        ("FROM scratch\nCOPY --from=busybox:1 /bin/sh /bin/sh\nENTRYPOINT /app", []),
+        ("FROM scratch\nADD rootfs.tar.gz /\nENTRYPOINT /app", []),
+        ('FROM scratch\nSHELL ["/x/sh", "-c"]\nENTRYPOINT /app', []),
+        ("FROM scratch AS a\nENTRYPOINT /app\nFROM a", [(2, "error")]),
+        ("FROM scratch AS a\nENTRYPOINT /app\nFROM alpine:3", []),
+        ("FROM scratch\nHEALTHCHECK --interval=5s CMD wget -q http://localhost/ || exit 1", [(2, "warning")]),
+        ('FROM scratch\nHEALTHCHECK CMD ["/app", "-health"]', []),
+        ("FROM scratch\nHEALTHCHECK NONE", []),
+        ("FROM scratch\nENTRYPOINT", []),
+    ],
+)
+def test_a_shell_that_the_image_lacks(text: str, expected: list[tuple[int, str]]) -> None:
+    """What starts is what counts; whatever may have brought a shell is believed."""
+    assert lines("shell-form-without-shell", text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("FROM scratch\nENTRYPOINT exec /app -v=1\n", 'ENTRYPOINT ["/app", "-v=1"]'),
+        ("FROM scratch\nENTRYPOINT /app $PORT\n", 'ENTRYPOINT ["/app"]'),
+        ("FROM scratch\nHEALTHCHECK CMD /app -h\n", 'HEALTHCHECK CMD ["/app"]'),
+    ],
+)
+def test_a_command_is_mended_where_a_shell_would_only_pass_it_on(text: str, mended: str) -> None:
+    """With variables in it a person has to say what is meant."""
+    (one,) = (one for one in found(text) if one.code == "shell-form-without-shell")
+    assert one.mended == mended
+    assert bool(one.edit) == ("exec" in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM scratch\nUSER nobody", [(2, "error")]),
+        ("FROM scratch\nUSER 1000:app", [(2, "error")]),
+        ("FROM scratch\nUSER root", [(2, "error")]),
+        ("FROM scratch\nARG U=app\nUSER $U", [(3, "error")]),
+        ("FROM scratch\nARG U\nUSER $U", []),
+        ("FROM scratch\nUSER 1000:1000", []),
+        ("FROM scratch\nUSER app\nUSER 1000", []),
+        ("FROM scratch\nCOPY --from=b /etc/passwd /etc/passwd\nUSER app", []),
+        ("FROM scratch\nCOPY --from=b /etc/ /etc/\nUSER app", []),
+        ("FROM scratch\nCOPY rootfs/ /\nUSER app", []),
+        ("FROM scratch\nCOPY --from=b /app /app\nUSER app", [(3, "error")]),
+        ("FROM gcr.io/distroless/static:nonroot\nUSER nonroot", []),
+        ("FROM alpine:3\nUSER app", []),
+    ],
+)
+def test_a_user_that_nothing_brings(text: str, expected: list[tuple[int, str]]) -> None:
+    """Docker looks names up in the image, which has none where nothing was copied."""
+    assert lines("user-unknown", text) == expected
