@@ -5,6 +5,7 @@ It imports what a command needs when that command runs, so that lists and help s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -50,6 +51,11 @@ def run(command: Command, flags: Mapping[str, Any], configuration: Callable[[], 
         # What is written is whole, and a push keeps notes of what it has sent.
         _tell(f"{command.name} was interrupted; the same again does what is left")
         return ExitCode.INTERRUPTED
+    except SystemExit:
+        # By a signal: the terminal may be gone, or the log of a CI holds why a job ends.
+        with contextlib.suppress(OSError):
+            _tell(f"{command.name} was told to stop; the same again does what is left")
+        raise
 
 
 def _tell(problem: str) -> None:

@@ -67,7 +67,7 @@ def test_a_reader_that_has_enough_and_a_bug_of_ours_pass_through(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_told_to_stop_ends_through_its_own_blocks(
-    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     """A CI cancels by SIGTERM, a terminal goes by SIGHUP: compilers and temporary files go all the same."""
     cleaned: list[str] = []
@@ -85,6 +85,7 @@ def test_a_run_that_is_told_to_stop_ends_through_its_own_blocks(
     with pytest.raises(SystemExit) as ended:
         run(PLAN, {}, dict)
     assert (ended.value.code, cleaned) == (128 + number, ["files"])
+    assert capsys.readouterr().err == "gopherwhale: plan was told to stop; the same again does what is left\n"
     assert signal.getsignal(number) is before
 
 
