@@ -84,9 +84,9 @@ def test_a_contender_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pyt
 
 def test_seconds_and_memory_are_those_of_the_process(tmp_path: Path) -> None:
     """What sleeps takes its time, and what holds 50 MB is seen to hold it."""
-    code = "import time; held = b'x' * 50_000_000; time.sleep(0.15)"
+    code = "import time; held = b'x' * 50_000_000; time.sleep(0.5)"
     measured = run([python(code, tmp_path)])
-    assert measured.seconds >= 0.15
+    assert measured.seconds >= 0.5
     assert 50_000_000 < measured.peak_bytes < 150_000_000
 
 

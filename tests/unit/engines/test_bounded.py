@@ -82,7 +82,7 @@ def test_a_command_whose_starter_is_gone_is_stopped(tmp_path: Path) -> None:
 
 
 def _await(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -231,11 +231,19 @@ def test_a_step_that_says_nothing_is_named_now_and_then(
     from gopherwhale.engines import buildx as module  # noqa: PLC0415
 
     monkeypatch.setattr(module, "_SILENCE", 0.05)
-    script = 'echo "#1 [linux/amd64 1/1] RUN go mod download"; sleep 0.3; exit 1'
-    said: list[str] = []
+    waited = "hello: BuildKit is at work, under way: linux/amd64 RUN go mod download ("
+    seen = tmp_path / "seen"
+    script = (
+        'echo "#1 [linux/amd64 1/1] RUN go mod download"; n=0; '
+        f'until [ -e "{seen}" ] || [ $n = 1000 ]; do n=$((n + 1)); sleep 0.02; done; exit 1'
+    )
+
+    def say(line: str) -> None:
+        if line.startswith(waited):
+            seen.touch()
+
     root = tmp_path / "r"
     root.mkdir()
     with pytest.raises(GopherwhaleError), writing(root / "dist" / "hello") as writer:
-        buildx(fake_docker(tmp_path, script)).build(image(root), writer, said.append, lambda: None)
-    waited = "hello: BuildKit is at work, under way: linux/amd64 RUN go mod download ("
-    assert any(line.startswith(waited) for line in said)
+        buildx(fake_docker(tmp_path, script)).build(image(root), writer, say, lambda: None)
+    assert seen.exists()

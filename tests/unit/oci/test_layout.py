@@ -82,9 +82,9 @@ def test_a_writer_that_waits_is_not_swept_away_with_the_folder_of_one_that_faile
     thread = threading.Thread(target=second)
     with pytest.raises(KeyError), writing(folder):
         thread.start()
-        assert waiting.wait(10)
+        assert waiting.wait(60)
         raise KeyError
-    thread.join(10)
+    thread.join(60)
     assert len(list(walk(Layout(folder)))) == 2
 
 

@@ -147,7 +147,7 @@ def test_many_threads_share_one_fetch(service: Recording) -> None:
     tokens, together = tokens_of(), threading.Barrier(8)
 
     def ask(refused: str) -> str:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return tokens.answer(bearer(service), service.url, PUSH, user, refused)
 
     with ThreadPoolExecutor(8) as pool:
