@@ -95,6 +95,12 @@ CASES: Final[Mapping[str, Case]] = {
         found="wrong-os",
         platforms="linux/amd64,windows/amd64",
     ),
+    "shell-form-without-shell": Case(
+        changes=(("FROM BASE:1", "FROM scratch"), ('["/app"]', "/app")), found="entrypoint-missing"
+    ),
+    "user-unknown": Case(
+        changes=(("FROM BASE:1", "FROM scratch"), ("USER 65532:65532", "USER app")), found="user-unknown"
+    ),
     "arm-without-variant": Case(
         changes=((" GOARM=${TARGETVARIANT#v}", ""),),
         found="variant-too-new",
