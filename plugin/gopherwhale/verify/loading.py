@@ -16,6 +16,7 @@ from gopherwhale.verify.fits import describe
 from gopherwhale.verify.libraries import Loader, find
 
 _MAX_LIBRARIES: Final = 512
+_MAX_OTHERS: Final = 64
 _NUMBERS: Final = re.compile(r"[0-9]{1,9}")
 _LIBRARY_PATH: Final = "LD_LIBRARY_PATH"
 
@@ -94,16 +95,27 @@ class _Libraries:
         """
         named = {posixpath.basename(self._program.interpreter): (loader, facts), **self._named}
         defined = {name: frozenset(one.versions) for name, (_, one) in named.items()}
-        lacking: dict[str, tuple[str, BinaryFacts, list[str]]] = {}
+        lacking: dict[str, tuple[str, list[str]]] = {}
         for user, asking in self._loaded if self._loader.reads_versions else ():
             for asked in asking.asked_versions:
                 library, _, version = asked.rpartition(":")
                 if defined.get(library) and version not in defined[library]:
-                    path, known = named[library]
-                    lacking.setdefault(path, (user, known, []))[2].append(version)
-        return [self._older(path, *one) for path, one in lacking.items()]
+                    lacking.setdefault(library, (user, []))[1].append(version)
+        return [
+            self._older(*named[library], user, versions)
+            for library, (user, versions) in lacking.items()
+            if not self._is_elsewhere(library, frozenset(versions))
+        ]
 
-    def _older(self, path: str, user: str, known: BinaryFacts, lacking: list[str]) -> Finding:
+    def _is_elsewhere(self, library: str, versions: frozenset[str]) -> bool:
+        """Whether the image has another library of the name, with all of some versions.
+
+        A script may name its folder in LD_LIBRARY_PATH, and a loader has folders for some CPUs alone.
+        """
+        nodes = map(self._system.node, self._system.libraries.get(library, ())[:_MAX_OTHERS])
+        return any(node and node.facts and versions.issubset(node.facts.versions) for node in nodes)
+
+    def _older(self, path: str, known: BinaryFacts, user: str, lacking: list[str]) -> Finding:
         newest = max(lacking, key=_by_number)
         family = [one for one in known.versions if _family(one) == _family(newest)]
         found = f"its newest is {max(family, key=_by_number)}" if family else "it has none of that name"

@@ -81,6 +81,20 @@ def test_what_is_asked_for_and_what_is_there_are_named() -> None:
     assert other.found == "it has none of that name"
 
 
+def test_a_newer_library_elsewhere_may_be_what_is_loaded() -> None:
+    """A script that sets LD_LIBRARY_PATH, a folder for newer CPUs: which one is taken is not told."""
+    newer = {"glibc-hwcaps/x86-64-v3/libx.so.1": library("amd64", defines=["X_2"])}
+    binary = program(
+        AMD, interpreter=LOADERS["amd64"].encode(), needed=["libx.so.1"], asks={"libx.so.1": ["X_2"]}
+    )
+    older = {"/app": binary, LOADERS["amd64"]: library("amd64")}
+    older["/lib/libx.so.1"] = library("amd64", defines=["X_1"])
+    assert codes(alone(AMD, files(older))) == {"library-too-old"}
+    assert (
+        codes(alone(AMD, files({**older, **{f"/lib/{name}": data for name, data in newer.items()}}))) == set()
+    )
+
+
 @pytest.mark.parametrize("tag", [0x6FFFFFFC, 0x6FFFFFFE])
 def test_damaged_tables_count_as_absent(tag: int) -> None:
     """What leads out of the file is nothing that a loader would take either."""
