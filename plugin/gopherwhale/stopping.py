@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any, Final, NoReturn
 
-# A CI cancels a job by the one; a terminal that is closed, or a connection that is lost, sends the other.
-_TOLD: Final = (signal.SIGTERM, signal.SIGHUP)
+# A CI cancels a job by the one; a terminal that is closed, or a lost connection, sends the other, where there
+# is such a signal.
+_TOLD: Final = (signal.SIGTERM, *(one for one in signal.Signals if one.name == "SIGHUP"))
 
 
 @contextlib.contextmanager
