@@ -162,7 +162,7 @@ def _program(command: Command) -> list[Word]:
     """The words of a command behind what launches it: `env` and its pairs, `nice -n 5`."""
     words = command.words
     if command.program in _LAUNCHERS:
-        return next((words[at:] for at in range(1, len(words)) if _is_go(words[at:])), [])
+        return next((words[at:] for at in range(1, len(words)) if _is_go(words[at : at + 1])), [])
     if command.program != "env":
         return words
     program = (at for at in range(1, len(words)) if not (assignment(words[at]) or words[at].text[:1] == "-"))

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from gopherwhale.dockerfile.shell import assignment
 from gopherwhale.dockerfile.variables import PLATFORM_ARGS, expand, uses
 from gopherwhale.lint.builds import GoBuild, Setting, caches
 from gopherwhale.lint.findings import Edit, Finding, finding
@@ -47,10 +46,12 @@ def platform(view: View) -> Iterator[Finding]:
 
 def literal_of(view: View, build: GoBuild, name: str) -> str:
     """The value that a variable has whatever is built; empty where it may follow the platform."""
-    fixed = _fixed(view, build)
     setting = build.environment.get(name)
-    text = (fixed.get(name) if setting.value is None else setting.value) if setting else ""
-    if setting is None or not text:
+    if setting is None:
+        return ""
+    fixed = _fixed(view, build)
+    text = fixed.get(name) if setting.value is None else setting.value
+    if not text:
         return ""
     for use in uses(text):
         # What nothing gives a value is empty, and a default stands for it.
@@ -81,14 +82,8 @@ def _argument(view: View, build: GoBuild, setting: Setting) -> str:
 
 def _is_set(script: Script, name: str, but: Setting) -> bool:
     """Whether a script may set a variable, other than by one assignment: `GOARCH=$GOARCH go build`."""
-    for command in script.commands:
-        words = [pair for word in command.words if (pair := assignment(word))]
-        for found, word in (*command.assignments, *words):
-            if found == name and word != but.word:
-                return True
-        if command.program in ("for", "read") and name in command.arguments:
-            return True
-    return False
+    values = script.assigned.get(name, [])
+    return bool(values) and not (len(values) == 1 and but.word is not None and values[0] == but.word)
 
 
 def _is_named_for(build: GoBuild, architecture: str) -> bool:

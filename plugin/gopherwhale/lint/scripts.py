@@ -14,6 +14,7 @@ from gopherwhale.dockerfile.shell import Command, assignment, commands
 from gopherwhale.dockerfile.shells import SHELLS, shell_command
 from gopherwhale.dockerfile.stages import Stage
 from gopherwhale.dockerfile.syntax import Instruction
+from gopherwhale.dockerfile.words import Word
 
 # What a script asks of the machine or of BuildKit to tell architectures apart by itself.
 _ASKS = re.compile(
@@ -63,17 +64,25 @@ class Script:
         return commands(self.text, self.start)
 
     @functools.cached_property
-    def values(self) -> dict[str, str | None]:
-        """Its own variables: None where a value is computed, or is one of several."""
-        found: dict[str, str | None] = {}
+    def assigned(self) -> dict[str, list[Word | None]]:
+        """Each value that it gives to a variable of its own: None for one that is computed or chosen."""
+        found: dict[str, list[Word | None]] = {}
         for command in self.commands:
             given = [pair for word in command.words if (pair := assignment(word))]
             for name, word in (*command.assignments, *given):
-                plain = not (name in found or "$" in word.raw or "`" in word.raw or self.chooses(command))
-                found[name] = word.text if plain else None
-            if command.program in _SETTING:
-                found |= dict.fromkeys(command.arguments[:_MOST_NAMES])
+                found.setdefault(name, []).append(None if self.chooses(command) else word)
+            for name in command.arguments[:_MOST_NAMES] if command.program in _SETTING else ():
+                found.setdefault(name, []).append(None)
         return found
+
+    @functools.cached_property
+    def values(self) -> dict[str, str | None]:
+        """Its own variables: None where a value is computed, or is one of several."""
+        alone = {name: words[0] if len(words) == 1 else None for name, words in self.assigned.items()}
+        return {
+            name: word.text if word and not ("$" in word.raw or "`" in word.raw) else None
+            for name, word in alone.items()
+        }
 
     @functools.cached_property
     def _asks(self) -> bool:

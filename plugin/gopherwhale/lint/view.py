@@ -27,6 +27,8 @@ ALIASES: Final = {
 }
 # Nobody writes as many; a file of nothing but builds shall not cost a machine's time and memory.
 MOST_BUILDS: Final = 100
+# Nobody writes longer lines; each edit holds its line whole.
+_LONGEST: Final = 16 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +130,8 @@ class View:
         line, column = script.place(start)
         old = source[start:end]
         physical = self.file.lines[line - 1]
+        if len(physical) > _LONGEST:
+            return None
         if isinstance(script, Script) and script.line:
             # Of a heredoc that opens with `<<-` the tabs in front are no part of the script.
             own = source[start - column :].partition("\n")[0]

@@ -883,3 +883,17 @@ def test_a_command_is_mended_where_a_shell_would_only_pass_it_on(text: str, mend
 def test_a_user_that_nothing_brings(text: str, expected: list[tuple[int, str]]) -> None:
     """Docker looks names up in the image, which has none where nothing was copied."""
     assert lines("user-unknown", text) == expected
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "wget https://e.com/$A-amd64 && " * 9000 + "true",
+        "xargs " * 9000 + "go build",
+        "GOARCH=" + "${A:-x}" * 9000 + " go build && " + "A=b true && " * 9000 + "true",
+    ],
+    ids=["many downloads", "launchers of launchers", "a value of many defaults"],
+)
+def test_a_long_line_holds_no_edits(script: str) -> None:
+    """Each would hold the whole of the line, gigabytes in all; and no rule goes over it more than once."""
+    assert not any(one.edit for one in found(stage(f"RUN {script}")) if one.line == 2)
