@@ -40,6 +40,11 @@ def _elf() -> list[bytes]:
         elf(bits=32, machine=40, flags=0x05000400, data=_INFO),
         elf(big=True, machine=22, kind=3, **dynamic),  # type: ignore[arg-type]
         elf(bits=32, big=True, machine=8, kind=3, pie=True, **dynamic),  # type: ignore[arg-type]
+        elf(
+            kind=3,
+            defines=["a.so.1", "A_1", "A_2"],
+            asks={"libc.so.6": ["C_1", "~C_2"], "libm.so.6": ["M_1"]},
+        ),
     ]
 
 
