@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,12 +24,12 @@ from tasks._testbed.state import State
 from tests.conftest import AMBIENT, REQUIRE_ENGINE
 from tests.engine import caches, ports, projects
 from tests.engine.fetching import install
+from tests.engine.fetching import run as run_once
 from tests.engine.projects import Installed, Project
 from tests.sharing import once
 from tests.template.baking import bake
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
-_SECONDS: Final = 600.0
 _CRANE: Final = "github.com/google/go-containerregistry/cmd/crane@v0.22.1"
 _ORAS: Final = "oras.land/oras/cmd/oras@v1.3.6"
 
@@ -281,19 +280,7 @@ def _from_proxy(package: str, testbed: Testbed, go_environment: Mapping[str, str
 
 def _command(name: str, environment: Callable[[], dict[str, str]]) -> Command:
     def run(*arguments: str | Path, cwd: Path | None = None) -> str:
-        variables = environment()
-        program = shutil.which(name, path=variables["PATH"])
-        assert program is not None, f"{name} is not there"
-        done = subprocess.run(
-            [program, *arguments],
-            cwd=cwd,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
+        done = run_once([name, *map(str, arguments)], cwd, environment())
         assert done.returncode == 0, f"{name} {' '.join(map(str, arguments))}: {done.stderr}"
         return done.stdout
 

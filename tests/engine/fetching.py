@@ -22,12 +22,12 @@ def fetched(
     command: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Run a command that downloads, again where it fails: Go itself asks once; how the last one ended."""
-    done = _run(command, folder, environment)
+    done = run(command, folder, environment)
     for pause in _PAUSES:
         if done.returncode == 0:
             break
         time.sleep(pause)
-        done = _run(command, folder, environment)
+        done = run(command, folder, environment)
     return done
 
 
@@ -54,9 +54,10 @@ def install(package: str, program: Path, environment: Mapping[str, str]) -> str:
     return ""
 
 
-def _run(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+def run(
+    command: Sequence[str], folder: Path | None, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
+    """Run a command once, by its name on the PATH of its environment, to whatever end."""
     program = shutil.which(command[0], path=environment["PATH"])
     assert program is not None, f"{command[0]} is not there"
     return subprocess.run(

@@ -161,7 +161,7 @@ def _cookiecutter(template: Path, answers: Mapping[str, Any], own: Path, output:
 
 
 def _litter(own: str) -> dict[str, str]:
-    """Where cookiecutter puts the hooks that it renders: it never removes them."""
+    """Where cookiecutter puts the hooks that it renders: it never removes them, and only ours do so now."""
     return {"TMPDIR": own}
 
 

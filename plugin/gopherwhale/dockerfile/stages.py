@@ -140,11 +140,15 @@ class Stages:
     final: Stage | None
     used: frozenset[Stage]
 
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """What a stage may be called by where files are taken from it: its name, or its number."""
+        return frozenset(name for one in self.all for name in (one.name, str(one.index)))
+
     def copied(self, stage: Stage) -> Iterator[tuple[Instruction, str]]:
         """The images, and no stages, that a stage's instructions take files from."""
-        names = {one.name for one in self.all} | {str(one.index) for one in self.all}
         for one in stage.instructions:
-            yield from ((one, image) for image in sources(one) if image.lower() not in names)
+            yield from ((one, image) for image in sources(one) if image.lower() not in self.names)
 
     def written(self) -> Iterator[Variable]:
         """Every ARG and ENV of the file, once: above the first FROM, in stages, and in their ONBUILDs."""

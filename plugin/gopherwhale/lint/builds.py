@@ -113,7 +113,7 @@ def _every(stage: Stage, scripts: Scripts, wanted: Callable[[list[Word]], bool])
             rest = _program(command)
             if not command.words or command.program == "export":
                 own |= given
-            elif _is_go(rest) and _arguments(rest)[:2] == ["env", "-w"]:
+            elif _is_kept(rest):
                 kept |= dict(_pairs(rest, script))
             elif rest and wanted(rest):
                 given |= {} if _is_go(rest) else dict(_pairs(rest, script))
@@ -132,12 +132,16 @@ def _written(stage: Stage, scripts: Scripts) -> Iterator[tuple[str, Setting]]:
     for script in scripts.within(stage):
         for command in script.commands:
             rest = _program(command)
-            if _is_go(rest) and _arguments(rest)[:2] == ["env", "-w"]:
+            if _is_kept(rest):
                 yield from _pairs(rest, script)
 
 
 def _is_go(words: list[Word]) -> bool:
     return bool(words) and _GO.fullmatch(words[0].text.rpartition("/")[2]) is not None
+
+
+def _is_kept(words: list[Word]) -> bool:
+    return _is_go(words) and _arguments(words)[:2] == ["env", "-w"]
 
 
 def _is_build(words: list[Word]) -> bool:

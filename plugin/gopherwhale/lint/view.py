@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from gopherwhale.dockerfile.stages import Stage, Stages, read_stages, sources
+from gopherwhale.dockerfile.stages import Stage, Stages, read_stages
 from gopherwhale.dockerfile.syntax import Dockerfile, Instruction
 from gopherwhale.dockerfile.variables import expand
 from gopherwhale.lint.builds import GoBuild, builds_of
@@ -104,13 +104,11 @@ class View:
 
     def taken(self, stages: Iterable[Stage]) -> Iterator[tuple[Instruction, str]]:
         """The images that some stages take files from, by COPY --from and mounts, and where."""
-        names = {name for stage in self.stages.all for name in (stage.name, str(stage.index))}
         known = {one.name: one.value for one in self.stages.arguments}
         for stage in stages:
-            for one in stage.instructions:
-                for source in sources(one):
-                    if (image := expand(source, known)).lower() not in names:
-                        yield one, image
+            for one, source in self.stages.copied(stage):
+                if (image := expand(source, known)).lower() not in self.stages.names:
+                    yield one, image
 
     @functools.cached_property
     def builds(self) -> list[GoBuild]:
